@@ -1,0 +1,93 @@
+"""How hard to try, how fast, how long: frozen values that refuse nonsense with the field named. Seconds everywhere. They decide nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from attrs import Attribute, field, frozen
+
+from maia_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _number(least: float, *, above: bool = False, whole: bool = False) -> Callable[[Any, Attribute[Any], Any], None]:
+    """A validator: a finite number of at least (or `above`) `least`; `whole` refuses fractions."""
+
+    def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        name = f"{type(instance).__name__}.{attribute.name}"
+        kind = "a whole number" if whole else "a number"
+        # abs() and not isfinite(), which overflows on a huge int; NaN compares false.
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not abs(value) <= sys.float_info.max:
+            raise ConfigurationError(f"{name} must be {kind}, is {value!r}")
+        if value < least or (above and value == least):
+            raise ConfigurationError(f"{name} must be {'above' if above else 'at least'} {least:g}, is {value!r}")
+
+    return check
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often one request is tried. `max_tries` counts the first; waits are full jitter over base, 2 base, 4 base … up to `cap`."""
+
+    max_tries: int = field(default=5, validator=_number(1, whole=True))
+    base: float = field(default=0.5, validator=_number(0, above=True))
+    cap: float = field(default=30.0, validator=_number(0, above=True))
+
+    def __attrs_post_init__(self) -> None:
+        if self.cap < self.base:
+            raise ConfigurationError(f"RetryPolicy.cap ({self.cap!r}) must not be below RetryPolicy.base ({self.base!r})")
+
+
+@frozen(kw_only=True)
+class RateLimit:
+    """The account's budget: `requests` in any `per` seconds (1000 a minute, Maia API overview).
+
+    A pause that the API orders and that is longer than `max_pause` raises `RateLimited` to calls; waits ride it out.
+    """
+
+    requests: int = field(default=1000, validator=_number(1, whole=True))
+    per: float = field(default=60.0, validator=_number(0, above=True))
+    max_pause: float = field(default=120.0, validator=_number(0, above=True))
+
+
+@frozen(kw_only=True)
+class PollPolicy:
+    """How a run is watched.
+
+    min_interval, max_interval: bounds of the time between two looks at one run; load may stretch it beyond.
+    max_unreachable: how long reads may fail before a wait ends with `StatusUnavailable` (pauses of ours not counted).
+    not_found_grace: how long after our own trigger a 404 means "not visible yet".
+    """
+
+    min_interval: float = field(default=1.0, validator=_number(0, above=True))
+    max_interval: float = field(default=30.0, validator=_number(0, above=True))
+    max_unreachable: float = field(default=600.0, validator=_number(0, above=True))
+    not_found_grace: float = field(default=60.0, validator=_number(0, above=True))
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_interval < self.min_interval:
+            raise ConfigurationError(
+                f"PollPolicy.max_interval ({self.max_interval!r}) must not be below PollPolicy.min_interval ({self.min_interval!r})"
+            )
+
+
+@frozen(kw_only=True)
+class TriggerPolicy:
+    """`settle`: how long after an ambiguous trigger a run may still appear in the list of executions."""
+
+    settle: float = field(default=15.0, validator=_number(0, above=True))
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """Bounds of one attempt: `connect` until the connection stands, `total` until the whole answer is read."""
+
+    connect: float = field(default=10.0, validator=_number(0, above=True))
+    total: float = field(default=60.0, validator=_number(0, above=True))
+
+    def __attrs_post_init__(self) -> None:
+        if self.total < self.connect:
+            raise ConfigurationError(f"Timeouts.total ({self.total!r}) must not be below Timeouts.connect ({self.connect!r})")

@@ -1,0 +1,30 @@
+"""A snapshot of what a client has done so far, as one frozen value. It measures nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Statistics:
+    """Since the client was made.
+
+    requests: attempts sent, tokens included. outcomes: attempts by status ("200") or error name ("Disconnected"). rate_limited: answers
+    with 429. throttled_seconds: time that requests waited for the budget, summed. paused_seconds: time under an ordered pause.
+    budget: requests per window now allowed, or None without a limit. budget_in_use: slots of it taken now. in_flight: requests out now.
+    waits: things awaited now. looks: reads by the watcher. sweeps: list sweeps by the watcher.
+    """
+
+    requests: int
+    outcomes: Mapping[str, int]
+    rate_limited: int
+    throttled_seconds: float
+    paused_seconds: float
+    budget: float | None
+    budget_in_use: int
+    in_flight: int
+    waits: int
+    looks: int
+    sweeps: int
