@@ -1,0 +1,34 @@
+"""What is sent, as a value: method, path, query, body, and whether sending it twice is harmless. It sends nothing.
+
+Which operation is which: `operations.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class RequestSpec:
+    """One request to the API. `path` is percent-encoded already and starts with `/v1`.
+
+    `repeatable`: carrying it out twice does no more than once, so it may be sent again after an ambiguous failure.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    json: Any = None
+    repeatable: bool = False
+
+
+@frozen(kw_only=True)
+class Reply:
+    """An answer as bytes: headers are looked up in lower case, the body is within the size bound."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
