@@ -1,0 +1,22 @@
+"""A faithful Maia on loopback for tests, demos and people without an account; it stands beside the client and shares only its values."""
+
+from maia_async.emulator.clock import Clock
+from maia_async.emulator.control import Control, ServerRun
+from maia_async.emulator.readings import Readings
+from maia_async.emulator.scenario import Credential, Environment, Outcome, Pipeline, Project, Scenario, Step
+from maia_async.emulator.server import Emulator
+
+__all__ = [
+    "Clock",
+    "Control",
+    "Credential",
+    "Emulator",
+    "Environment",
+    "Outcome",
+    "Pipeline",
+    "Project",
+    "Readings",
+    "Scenario",
+    "ServerRun",
+    "Step",
+]

@@ -1,0 +1,73 @@
+"""A request and a reply as plain values, so that the routes are functions of values; no HTTP library is imported here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define
+
+from maia_async.emulator.problems import Refused
+from maia_async.emulator.readings import Readings
+from maia_async.emulator.scenario import Credential
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+@define(kw_only=True)
+class Call:
+    """A request that passed the limit (and, under the API, authorization). `segments` are decoded one by one; `query` keeps repeats."""
+
+    method: str
+    path: str
+    segments: tuple[str, ...]
+    query: Mapping[str, list[str]]
+    body: bytes
+    content_type: str
+    now: float
+    client: Credential | None = None
+
+
+@define
+class Reply:
+    """A status and a payload for JSON; None is an empty body."""
+
+    status: int
+    payload: Any = None
+    content_type: str = JSON
+    headers: Mapping[str, str] | None = None
+
+
+def refusal(error: Refused, instance: str, readings: Readings) -> Reply:
+    """The reply that a refusal becomes; a tag conflict may have the guide's shape (#8)."""
+    headers = error.headers or None
+    if error.kind == "tag" and readings.conflict_body == "error":
+        return Reply(error.status, {"error": error.detail, "status": error.status}, JSON, headers)
+    return Reply(error.status, error.body(instance), PROBLEM, headers)
+
+
+def shaped(fields: dict[str, Any], readings: Readings) -> dict[str, Any]:
+    """An object as this reading prints it: without its absent fields, or with nulls, and perhaps with fields that nobody knows."""
+    shape = fields if readings.null_fields == "null" else {name: value for name, value in fields.items() if value is not None}
+    if readings.extra_fields:
+        shape = {**shape, "futureField": {"nested": [1, None, "x"]}, "_links": []}
+    return shape
+
+
+def parsed_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; anything else is 400."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused(400, "Failed to read request: the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "Failed to read request: the body is not a JSON object")
+    return value
+
+
+def parameter(call: Call, name: str) -> str | None:
+    """A query parameter that is given once; of repeats the first counts. An empty one counts as absent."""
+    values = call.query.get(name)
+    return values[0] if values and values[0] else None

@@ -1,0 +1,91 @@
+"""The ways to read the API where its sources disagree or are silent; a frozen value that decides nothing by itself.
+
+Numbers such as #1 are those of the table of contradictions in the survey of the API that this emulator follows. Fields without a
+number answer questions that no source answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+from attrs import evolve, field, frozen
+
+from maia_async.emulator import checks
+
+DEFAULT_PAGE_CAP: Final = 100
+
+
+def _choice(*values: Any) -> Any:
+    """A field that takes one of `values`; the first is the default, all of them are listed by `Readings.every`."""
+    return field(default=values[0], validator=checks.one_of(*values), metadata={"values": values})
+
+
+@frozen(kw_only=True)
+class Readings:
+    """One reading of the API. The default is what callers observed, or what the reference says where nobody observed anything.
+
+    details: #1. "nested" under `result` (callers), "flat" (reference), "guide" (the guide's four fields only, with the guide's
+        `finishedAt` beside RUNNING).
+    details_project_id: #2. Whether the details hold `projectId`.
+    page_numbers: #12. "true" numbers in page envelopes, or "zero": `size: 0, total: 0` beside results.
+    page_index_base: #13. The number of the first page. With 1, page 0 is answered with the first page too.
+    max_page_size: the most that a page holds, in both kinds of lists (100 per a caller).
+    page_size_over: a larger `size` is silently cut ("cap") or answered with 400 ("refuse"). A larger `limit` is always cut.
+    trigger_status, trigger_body: #6. The answer to a trigger; a secondary catalogue has 202 and `id`.
+    status_case: #5 prints states of streams in lower case; the same for executions.
+    conflict_body: #8. "problem" (operation) or "error": `{error, status}` (guide).
+    status_endpoint: the schema of `/status` was not found: "flat", "nested" under `result`, or "missing" (404).
+    steps_shape: "results" in a page (callers) or "steps" (secondary catalogue).
+    retry_after: "seconds", a "date", or "absent"; the vendor names the header and not its unit.
+    published_pipelines_environment: `environmentName` is "optional", or "required" (400 without it).
+    patch_finished: the answer to a cancel of an ended run: 409, 400, 200 or 404.
+    patch_status: the success status of a cancel: 200, 202, or 204 without a body.
+    extra_fields: unknown fields appear in every object.
+    null_fields: absent fields are left out ("omit") or `null`.
+    """
+
+    details: str = _choice("nested", "flat", "guide")
+    details_project_id: bool = _choice(False, True)
+    page_numbers: str = _choice("true", "zero")
+    page_index_base: int = _choice(0, 1)
+    max_page_size: int = field(default=DEFAULT_PAGE_CAP, validator=checks.number(1), metadata={"values": (DEFAULT_PAGE_CAP, 10, 1)})
+    page_size_over: str = _choice("cap", "refuse")
+    trigger_status: int = _choice(201, 202)
+    trigger_body: str = _choice("pipelineExecutionId", "id")
+    status_case: str = _choice("upper", "lower")
+    conflict_body: str = _choice("problem", "error")
+    status_endpoint: str = _choice("flat", "nested", "missing")
+    steps_shape: str = _choice("results", "steps")
+    retry_after: str = _choice("seconds", "date", "absent")
+    published_pipelines_environment: str = _choice("optional", "required")
+    patch_finished: int = _choice(409, 400, 200, 404)
+    patch_status: int = _choice(200, 202, 204)
+    extra_fields: bool = _choice(False, True)
+    null_fields: str = _choice("omit", "null")
+
+    def differences(self) -> dict[str, Any]:
+        """The fields that are not at their default: a short name for a test, and what the control door shows."""
+        default = Readings()
+        return {
+            item.name: getattr(self, item.name)
+            for item in attrs.fields(Readings)
+            if getattr(self, item.name) != getattr(default, item.name)
+        }
+
+    @classmethod
+    def every(cls) -> list[Readings]:
+        """A covering list for parametrised tests: the default, each other value of each field alone, and three mixtures."""
+        default = cls()
+        alone = [
+            evolve(default, **{item.name: value})
+            for item in attrs.fields(cls)
+            for value in item.metadata["values"]
+            if value != item.default
+        ]
+        mixtures = [
+            cls(**{item.name: item.metadata["values"][number % len(item.metadata["values"])] for item in attrs.fields(cls)})
+            for number in (1, 2)
+        ]
+        guide = cls(details="guide", page_numbers="zero", conflict_body="error", null_fields="null", extra_fields=True)
+        return [default, *alone, *mixtures, guide]

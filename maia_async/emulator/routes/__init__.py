@@ -1,0 +1,34 @@
+"""Which function answers which path: one table of resources under the API's root; the streaming resources will be rows of it.
+
+A path is matched segment by segment after it was split, so that a `%2F` inside an id stays inside the id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from maia_async.emulator.exchange import Call, Reply
+from maia_async.emulator.routes import executions, projects
+from maia_async.emulator.service import Service
+
+Handler = Callable[[Service, Call], Reply]
+Resource = Mapping[str, Handler]
+
+_RESOURCES: Final[dict[str, Resource]] = {
+    "v1/projects": {"GET": projects.list_projects},
+    "v1/projects/*/environments": {"GET": projects.list_environments},
+    "v1/projects/*/published-pipelines": {"GET": projects.list_published_pipelines},
+    "v1/pipeline-executions": {"GET": executions.list_executions},
+    "v1/projects/*/pipeline-executions": {"POST": executions.trigger},
+    "v1/projects/*/pipeline-executions/*": {"GET": executions.details, "PATCH": executions.terminate},
+    "v1/projects/*/pipeline-executions/*/status": {"GET": executions.status},
+    "v1/projects/*/pipeline-executions/*/steps": {"GET": executions.steps},
+}
+_TABLE: Final = {tuple(path.split("/")): resource for path, resource in _RESOURCES.items()}
+
+
+def resource(segments: tuple[str, ...]) -> Resource | None:
+    """The methods of the path, or None. Segments 2 and 4 are ids (empty ones are none)."""
+    pattern = tuple("*" if place in {2, 4} and segment else segment for place, segment in enumerate(segments))
+    return _TABLE.get(pattern)

@@ -1,0 +1,53 @@
+"""Everything that one running emulator holds, in one value that routes and control share; it does nothing by itself."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from maia_async.emulator.checks import Span, span
+from maia_async.emulator.clock import ClockLike
+from maia_async.emulator.dice import Dice, dice
+from maia_async.emulator.faults import Faults
+from maia_async.emulator.ratelimit import SlidingWindow
+from maia_async.emulator.readings import Readings
+from maia_async.emulator.requestlog import RequestLog
+from maia_async.emulator.scenario import Scenario
+from maia_async.emulator.state import Account
+from maia_async.emulator.tokens import Tokens
+
+
+@define(kw_only=True)
+class Service:
+    """The parts. Readings, latency and lag may be replaced while it runs."""
+
+    clock: ClockLike
+    speed: float
+    readings: Readings
+    account: Account
+    tokens: Tokens
+    window: SlidingWindow
+    log: RequestLog
+    faults: Faults
+    chance: Dice
+    latency_in: Span = field(default=(0.0, 0.0), converter=span)
+    latency_out: Span = field(default=(0.0, 0.0), converter=span)
+    list_lag: float = 0.0
+    answers: dict[int, int] = field(factory=dict)
+
+    @classmethod
+    def of(cls, scenario: Scenario, *, clock: ClockLike, speed: float) -> Service:
+        """A fresh service with what the scenario says."""
+        return cls(
+            clock=clock,
+            speed=speed,
+            readings=scenario.readings,
+            account=Account(scenario),
+            tokens=Tokens(scenario),
+            window=SlidingWindow(scenario.rate_limit),
+            log=RequestLog(),
+            faults=Faults(),
+            chance=dice(scenario.seed, "latency"),
+            latency_in=scenario.latency_in,
+            latency_out=scenario.latency_out,
+            list_lag=scenario.list_lag,
+        )

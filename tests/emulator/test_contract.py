@@ -1,0 +1,143 @@
+"""Every answer against the OpenAPI file, with openapi-core: under each reading, or with the reason why that reading leaves the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from openapi_core import Config, OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.templating.paths.exceptions import OperationNotFound, PathNotFound
+from openapi_core.templating.responses.exceptions import ResponseNotFound
+from openapi_core.testing import MockRequest, MockResponse
+from openapi_schema_validator import OAS31Validator
+
+from maia_async.emulator import Outcome, Pipeline, Readings, Scenario, Step
+from maia_async.policies import RateLimit
+
+SPEC: Final = Path(__file__).parents[1] / "maia-openapi.yaml"
+# openapi-core knows application/json by itself and not the media type of RFC 9457.
+CONFIG: Final = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
+OPENAPI: Final = OpenAPI.from_file_path(str(SPEC), CONFIG)
+SCHEMAS: Final = yaml.safe_load(SPEC.read_text(encoding="utf-8"))["components"]["schemas"]
+
+# What the file does not allow, by the sources that it was not made from.
+OUTSIDE: Final = {
+    ("trigger_status", 202): "the complete operation lists 201 only",
+    ("conflict_body", "error"): "the guide's own shape, kept in the file as Tag409Error and not attached to the operation",
+    ("patch_status", 204): "the file gives the cancel a body",
+    ("null_fields", "null"): "the file has no nullable fields",
+}
+READINGS: Final = [reading for reading in Readings.every() if not OUTSIDE.keys() & reading.differences().items()]
+
+
+def conforms(method: str, path: str, answer: Any) -> str:
+    """Validate one answer; the word says by what: its operation, or the common error body where the operation lists no such status."""
+    base = path.partition("?")[0]
+    request = MockRequest("https://eu1.api.matillion.com", method.lower(), f"/dpc{base}")
+    response = MockResponse(answer.raw, answer.status, dict(answer.headers), answer.headers.get("Content-Type", ""))
+    try:
+        OPENAPI.validate_response(request, response)
+    except (ResponseNotFound, PathNotFound, OperationNotFound):
+        if answer.status < 400:
+            # The schemas of /status and /steps were not found by those who wrote the file.
+            assert base.rsplit("/", 1)[1] in {"status", "steps"}, f"{method} {path}: {answer.status} is not in the file"
+            return "nothing"
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        OAS31Validator(SCHEMAS["ProblemDetail"], format_checker=OAS31Validator.FORMAT_CHECKER).validate(answer.body)
+        assert answer.body["status"] == answer.status
+        return "problem"
+    return "operation"
+
+
+def account() -> Scenario:
+    ends = [Outcome(status=end) for end in ("SUCCESS", "FAILED", "SKIPPED", "FORBIDDEN", "CANCELLED")]
+    return Scenario.of(
+        Pipeline(name="p", duration=5, outcomes=ends, steps=[Step(name="a", child="c"), Step(name="b", timed=False)]),
+        Pipeline(name="c"),
+        Pipeline(name="off", enabled=False),
+    )
+
+
+async def conversation(api: Any) -> list[tuple[str, str, Any]]:
+    """One call of each kind, good and bad."""
+    said: list[tuple[str, str, Any]] = []
+    control = api.emulator.control
+    project = f"/v1/projects/{api.project}"
+    place = "environmentName=Dev%20Env"
+
+    async def call(method: str, path: str, **options: Any) -> Any:
+        answer = await api.call(method, path, **options)
+        said.append((method, path, answer))
+        return answer
+
+    body = {"pipelineName": "p", "environmentName": "Dev Env"}
+    stop = {"forceUpdate": False, "status": "CANCELLED"}
+    for path in ("/v1/projects", f"{project}/environments", f"{project}/published-pipelines?{place}", "/v1/projects?page=-1"):
+        await call("GET", path)
+    for _ in range(5):
+        await call("POST", api.runs, json=body)
+    await call("POST", api.runs, json={**body, "executionTag": "t"})
+    await call("POST", api.runs, json={**body, "executionTag": "t"})
+    await call("POST", api.runs, json={**body, "pipelineName": "off"})
+    await call("POST", api.runs, json={**body, "pipelineName": "nothing"})
+    await call("POST", api.runs, json={"environmentName": "x" * 256})
+    await call("POST", api.runs, data=b"{")
+    await call("POST", api.runs, json=body, token=None)
+    control.add_execution("planned", "Dev Env", trigger="SCHEDULE", schedule_id="s", count=30, started_ago=[1, 90])
+    ids = [run.id for run in control.executions() if run.pipeline_name == "p"]
+    for cancelled in ids[:1]:
+        await call("PATCH", f"{api.runs}/{cancelled}", json=stop)
+    for moment in (0, 1, 10):
+        control.advance(moment)
+        for run in ids:
+            for suffix in ("", "/status", "/steps"):
+                await call("GET", f"{api.runs}/{run}{suffix}")
+    await call("PATCH", f"{api.runs}/{ids[0]}", json=stop)
+    await call("PATCH", f"{api.runs}/{ids[0]}", json={})
+    await call("GET", f"{api.runs}/00000000-0000-4000-8000-000000000000")
+    for query in ("", "?limit=7", "?status=FORBIDDEN", "?status=nonsense"):
+        await call("GET", f"/v1/pipeline-executions{query}")
+    await call("DELETE", f"{api.runs}/{ids[0]}")
+    return said
+
+
+@pytest.mark.parametrize("readings", READINGS, ids=lambda readings: str(readings.differences() or "default"))
+async def test_every_answer_is_what_the_file_promises(serve: Any, readings: Readings) -> None:
+    async with serve(account(), readings=readings) as api:
+        said = await conversation(api)
+
+    by = [conforms(method, path, answer) for method, path, answer in said]
+
+    assert len(said) > 70
+    assert by.count("operation") > 30
+    statuses = {answer.status for _, _, answer in said}
+    assert statuses >= {200, 201, 400, 401, 404, 405, 409, 410}
+
+
+@pytest.mark.parametrize(("switch", "reason"), OUTSIDE.items(), ids=str)
+async def test_a_reading_outside_the_file_really_is(serve: Any, switch: tuple[str, Any], reason: str) -> None:
+    name, value = switch
+    async with serve(account(), readings=Readings(**{name: value})) as api:
+        said = await conversation(api)
+    refused = 0
+    for method, path, answer in said:
+        try:
+            conforms(method, path, answer)
+        except (OpenAPIError, AssertionError):
+            refused += 1
+
+    assert refused, f"{reason}, and yet nothing was refused"
+
+
+async def test_a_rate_limited_answer_has_the_common_error_body(serve: Any) -> None:
+    async with serve(rate_limit=RateLimit(requests=1)) as api:
+        await api.get("/v1/projects")
+        assert conforms("GET", "/v1/projects", await api.get("/v1/projects")) == "problem"
+
+
+async def test_a_token_answer_has_the_shape_that_callers_read(api: Any) -> None:
+    OAS31Validator(SCHEMAS["TokenResponse"]).validate((await api.sign_in()).body)

@@ -1,0 +1,118 @@
+"""Every switch does what its line says, and the covering list covers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from maia_async.emulator import Pipeline, Readings, Scenario
+from maia_async.errors import ConfigurationError
+from maia_async.policies import RateLimit
+
+
+def test_the_covering_list_holds_each_value_of_each_field_and_the_default_first() -> None:
+    every = Readings.every()
+
+    assert every[0] == Readings()
+    for item in attrs.fields(Readings):
+        assert {getattr(reading, item.name) for reading in every} == set(item.metadata["values"])
+    assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize("change", [{"details": "deep"}, {"trigger_status": 200}, {"details_project_id": 1}, {"max_page_size": 0}])
+def test_a_reading_that_does_not_exist_is_refused_by_name(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(change))):
+        Readings(**change)
+
+
+async def details(api: Any, **readings: Any) -> Any:
+    api.emulator.control.set_readings(Readings(**readings))
+    return (await api.get(f"{api.runs}/{api.emulator.control.executions()[0].id}")).body
+
+
+async def test_details(api: Any) -> None:
+    await api.started()
+    nested = await details(api)
+    assert set(nested) == {"result"}
+    assert "projectId" not in nested["result"]
+    assert await details(api, details="flat", details_project_id=True) == {**nested["result"], "projectId": api.project}
+    guide = await details(api, details="guide")
+    assert set(guide["result"]) == {"finishedAt", "message", "startedAt", "status"}
+    assert guide["result"]["status"] == "RUNNING"
+
+
+async def test_fields_that_are_null_or_unknown_and_lower_case_words(api: Any) -> None:
+    await api.started()
+    body = (await details(api, null_fields="null", extra_fields=True, status_case="lower"))["result"]
+
+    assert (body["finishedAt"], body["user"], body["status"]) == (None, None, "running")
+    assert "futureField" in body
+
+
+async def test_page_envelopes(serve: Any) -> None:
+    async with serve(Scenario.of(*(Pipeline(name=f"p{number}") for number in range(12)))) as api:
+        path = f"/v1/projects/{api.project}/published-pipelines"
+
+        async def envelope(query: str, **readings: Any) -> Any:
+            api.emulator.control.set_readings(Readings(**readings))
+            answer = await api.get(f"{path}{query}")
+            body = answer.body
+            return (body["page"], len(body["results"]), body["size"], body["total"]) if answer.status == 200 else answer.status
+
+        assert await envelope("?size=5", page_numbers="zero") == (0, 5, 0, 0)
+        assert await envelope("?size=5&page=2", page_index_base=0) == (2, 2, 5, 12)
+        assert await envelope("?size=5&page=2", page_index_base=1) == (2, 5, 5, 12)
+        assert await envelope("?size=5&page=0", page_index_base=1) == (1, 5, 5, 12)
+        assert await envelope("?size=5", page_index_base=1) == (1, 5, 5, 12)
+        assert await envelope("?size=100", max_page_size=10) == (0, 10, 10, 12)
+        assert await envelope("", max_page_size=10) == (0, 10, 10, 12)
+        assert await envelope("?size=100", max_page_size=10, page_size_over="refuse") == 400
+        assert await envelope("", published_pipelines_environment="required") == 400
+        assert await envelope("?environmentName=Dev%20Env", published_pipelines_environment="required") == (0, 12, 25, 12)
+
+
+async def test_trigger_and_tag_conflict(api: Any) -> None:
+    api.emulator.control.set_readings(trigger_status=202, trigger_body="id", conflict_body="error")
+    first, second = await api.trigger(executionTag="t"), await api.trigger(executionTag="t")
+
+    assert (first.status, set(first.body)) == (202, {"id"})
+    assert (second.status, second.body) == (409, {"error": "A pipeline execution with this tag is already running.", "status": 409})
+
+
+async def test_status_and_steps(api: Any) -> None:
+    run = await api.started()
+    answers = []
+    for reading in ("flat", "nested", "missing"):
+        api.emulator.control.set_readings(status_endpoint=reading, steps_shape="steps")
+        answers.append(await api.get(f"{api.runs}/{run}/status"))
+
+    assert [answer.status for answer in answers] == [200, 200, 404]
+    assert [answer.body for answer in answers[:2]] == [{"status": "RUNNING"}, {"result": {"status": "RUNNING"}}]
+    assert set((await api.get(f"{api.runs}/{run}/steps")).body) == {"steps"}
+
+
+@pytest.mark.parametrize(("patch_status", "has_body"), [(200, True), (202, True), (204, False)])
+async def test_cancel(api: Any, patch_status: int, has_body: bool) -> None:
+    api.emulator.control.set_readings(patch_status=patch_status)
+    answer = await api.cancel(await api.started())
+
+    assert (answer.status, answer.body is not None) == (patch_status, has_body)
+
+
+@pytest.mark.parametrize("status", [409, 400, 200, 404])
+async def test_cancel_of_an_ended_run(api: Any, status: int) -> None:
+    api.emulator.control.set_readings(patch_finished=status)
+    run = await api.started()
+    api.emulator.control.finish(run)
+
+    assert (await api.cancel(run, force=True)).status == status
+    assert await api.status(run) == "SUCCESS"
+
+
+@pytest.mark.parametrize(("reading", "sent"), [("seconds", "60"), ("date", "Thu, 01 Jan 2026 00:01:00 GMT"), ("absent", None)])
+async def test_retry_after(serve: Any, reading: str, sent: str | None) -> None:
+    async with serve(readings=Readings(retry_after=reading), rate_limit=RateLimit(requests=1)) as api:
+        await api.get("/v1/projects")
+        assert (await api.get("/v1/projects")).headers.get("Retry-After") == sent
