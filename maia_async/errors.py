@@ -265,7 +265,7 @@ class ExecutionUnsuccessful(MaiaError):
     def __init__(self, *, execution: Any, details: Any) -> None:
         self.execution = execution
         self.details = details
-        said = f": {details.message}" if details.message else ""
+        said = f": {_printable(details.message)}" if details.message else ""
         name = details.pipeline_name or "pipeline"
         place = f" in {details.environment_name!r}" if details.environment_name else ""
         super().__init__(f"{name!r}{place}, execution {execution.id}, ended {details.status.value}{said}")
@@ -285,3 +285,8 @@ class ExecutionSkipped(ExecutionUnsuccessful):
 
 class ExecutionForbidden(ExecutionUnsuccessful):
     """FORBIDDEN: a restricted runner's allow list no longer permits this project and environment."""
+
+
+def _printable(text: str) -> str:
+    """Text of a pipeline on one line: it ends up in logs and on terminals, and a pipeline may print what it likes."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -22,6 +22,11 @@ class Secret:
         """The text itself: use it in the expression that needs it and keep it in no variable."""
         return self._text
 
+    @property
+    def fits_header(self) -> bool:
+        """Whether it can be sent in a header as it is; a line break in it would begin another header."""
+        return isinstance(self._text, str) and bool(self._text) and self._text.isascii() and self._text.isprintable()
+
     def scrub(self, body: bytes) -> bytes:
         """`body` with the secret masked, for answers that echo what was sent. Very short secrets are not looked for."""
         bare = self._text.removeprefix("Bearer ").encode()

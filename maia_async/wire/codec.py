@@ -111,11 +111,12 @@ _converter: Final = _make_converter()
 
 def parse_json(body: bytes) -> Any:
     """The JSON in `body`. Raises DecodeError: empty, HTML, truncated, not UTF-8, nested too deeply, NaN."""
+    body = body.removeprefix(b"\xef\xbb\xbf")
     if not body or body.isspace():
         raise DecodeError(["$: the answer is empty where JSON was promised"])
     try:
-        text = body.removeprefix(b"\xef\xbb\xbf")
-        return json.loads(text, parse_constant=_refuse) if orjson is None else orjson.loads(text)
+        # Decoded here: json guesses UTF-16 from bytes, orjson does not.
+        return json.loads(body.decode(), parse_constant=_refuse) if orjson is None else orjson.loads(body)
     except RecursionError:
         raise DecodeError(["$: the JSON is nested too deeply"]) from None
     except ValueError as error:

@@ -7,8 +7,8 @@ so neither number is trusted alone. The first request carries no `page`: that is
     is empty                                                              end
     `total` is not 0 and that many distinct items have been collected     end
     is shorter than its predecessor                                       end
-    brings nothing new, and is the answer to `page=1`, and its envelope   next: the index starts at 1, so `page=1` was
-      repeats the first one's index, which is not 0                         the first page again
+    brings nothing new, and is the answer to `page=1`, and its envelope   next: the index may start at 1, and `page=1` be
+      does not count on from the first one's index                          the first page again
     brings nothing new                                                    end: it repeats
     anything else                                                         next
 
@@ -86,8 +86,8 @@ class PageNumbers(Generic[T]):
         if not page.items or collected or (previous is not None and len(page) < len(previous)):
             self._done = True
         elif not fresh:
-            starts_at_one = asked == 1 and previous is not None and bool(page.page) and page.page == previous.page
-            self._done = not starts_at_one
+            # One request too many behind a server that ignores `page`, rather than all after page 1 lost behind one that counts from 1.
+            self._done = not (asked == 1 and previous is not None and page.page == previous.page)
         return fresh
 
 

@@ -1,0 +1,289 @@
+"""One request of ours from the budget to its answer: a token, a slot, an attempt, another when right. It knows nothing of runs.
+
+after an attempt                            then
+2xx                                         return it
+401, first time, and auth has another       once more, not counted as a try
+429                                         the governor pauses everybody; once more unless the pause is over `max_pause`
+may be sent again (wire/answers.py)         wait: full jitter, or Retry-After when that is longer; then once more
+anything else, or no tries, or no budget    raise it
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import anyio
+
+from maia_async.auth import Auth, ClientCredentials, Token, TokenSource, read_token
+from maia_async.backoffs import jittered
+from maia_async.clock import utc_now
+from maia_async.config import TOKEN_URL
+from maia_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    InvalidRequest,
+    MaiaError,
+    RateLimited,
+    ResponseError,
+    TransportError,
+    Unauthorized,
+)
+from maia_async.events import RateLimitPaused, RequestFinished, TokenRefreshed
+from maia_async.governor import Governor, Lane, Slot
+from maia_async.observers import Observers
+from maia_async.policies import RateLimit, RetryPolicy
+from maia_async.problems import FieldProblem
+from maia_async.retrying import RetryBudget
+from maia_async.secrets import Secret
+from maia_async.session import Session
+from maia_async.wire.answers import error_of, may_send_again
+from maia_async.wire.codec import parse_json
+from maia_async.wire.landing import Landing, landing_of
+from maia_async.wire.requests import Reply, RequestSpec
+
+T = TypeVar("T")
+Attempt = Callable[[], Awaitable[Reply]]
+_JSON = {"Content-Type": "application/json"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
+class Exchange:
+    """Everything that a request passes on its way: one per client."""
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        governor: Governor,
+        auth: Auth | ClientCredentials,
+        base_url: str,
+        token_url: str | None,
+        retry: RetryPolicy,
+        max_pause: float | None,
+        observers: Observers,
+    ) -> None:
+        self.session = session
+        self.governor = governor
+        self.observers = observers
+        self.outcomes: Counter[str] = Counter()
+        self._base_url = base_url
+        self._retry = retry
+        self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
+        self._budget = RetryBudget()
+        self._auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
+
+    @property
+    def sent(self) -> int:
+        """How many attempts have been sent, tokens included."""
+        return sum(self.outcomes.values())
+
+    async def call(
+        self,
+        spec: RequestSpec,
+        lane: Lane,
+        *,
+        tries: int | None = None,
+        ride_out: bool = False,
+        in_doubt: Callable[[bool], None] | None = None,
+    ) -> Reply:
+        """Send `spec` until it succeeds or must not be tried again; returns a 2xx.
+
+        tries: instead of the policy's. ride_out: wait through any pause. in_doubt: told True just before an attempt
+        goes out, and False when its answer shows that it was not carried out; what it was told last holds when this raises.
+        Raises InvalidRequest (a body that is no JSON), TransportError, ResponseError, SessionClosed, and what getting a token raises.
+        """
+        url = self._base_url + spec.path + (f"?{urlencode(spec.query)}" if spec.query else "")
+        body = None if spec.json is None else _encoded(spec.json)
+        headers = None if body is None else _JSON
+        replayed = False
+
+        async def attempt() -> Reply | MaiaError:
+            nonlocal replayed
+            # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
+            await self._auth.authorization()
+            slot = await self.governor.acquire(lane, method=spec.method, path=spec.path, ride_out=ride_out)
+            try:
+                # And again after it: the wait for a slot may have outlasted the token.
+                authorization = Secret(await self._auth.authorization())
+                if not authorization.fits_header:
+                    raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
+                if in_doubt is not None:
+                    in_doubt(True)
+                answer = await self._once(
+                    slot,
+                    lambda: self.session.send(spec.method, url, headers=headers, authorization=authorization, body=body),
+                    method=spec.method,
+                    path=spec.path,
+                    lane=lane,
+                    secret=authorization,
+                )
+            finally:
+                slot.unused()
+            if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
+                in_doubt(False)
+            if isinstance(answer, Unauthorized) and not replayed and await self._has_another(authorization):
+                replayed = True
+                return await attempt()
+            return answer
+
+        return await self._until_final(spec, attempt, tries or self._retry.max_tries, ride_out=ride_out)
+
+    async def read(
+        self,
+        spec: RequestSpec,
+        lane: Lane,
+        decode: Callable[[Any], T],
+        *,
+        tries: int | None = None,
+        ride_out: bool = False,
+        in_doubt: Callable[[bool], None] | None = None,
+    ) -> T:
+        """`call`, then `decode` of the parsed body. Raises DecodeError with the operation in it, and what `call` raises."""
+        return decoded(spec, await self.call(spec, lane, tries=tries, ride_out=ride_out, in_doubt=in_doubt), decode)
+
+    async def _until_final(
+        self, spec: RequestSpec, attempt: Callable[[], Awaitable[Reply | MaiaError]], tries: int, *, ride_out: bool
+    ) -> Reply:
+        waits = jittered(self._retry.base, self._retry.cap)
+        for number in range(1, tries + 1):
+            answer = await attempt()
+            if isinstance(answer, Reply):
+                self._budget.succeeded()
+                return answer
+            hint = answer.retry_after if isinstance(answer, ResponseError) else None
+            too_long = hint is not None and hint > self.max_pause and not ride_out
+            if number == tries or too_long or not may_send_again(spec, answer):
+                raise answer
+            if isinstance(answer, RateLimited):
+                continue  # the governor holds everybody until the pause is over
+            if not self._budget.take():
+                raise answer
+            await self.session.sleep(max(next(waits), hint or 0.0))
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _once(self, slot: Slot, send: Attempt, *, method: str, path: str, lane: Lane, secret: Secret | None) -> Reply | MaiaError:
+        """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for the slot, counts and tells."""
+        started = anyio.current_time()
+        reply: Reply | None = None
+        answer: Reply | MaiaError
+        try:
+            reply = await send()
+        except (TransportError, DecodeError) as error:
+            answer = error.at(method, path)
+            slot.unanswered()
+        except BaseException:
+            slot.unanswered()
+            raise
+        else:
+            answer = self._judged(slot, reply, method, path, secret)
+        outcome = str(reply.status) if reply is not None else type(answer).__name__
+        self.outcomes[outcome] += 1
+        if self.observers:
+            self.observers.emit(
+                RequestFinished(
+                    at=utc_now(),
+                    method=method,
+                    path=path,
+                    lane=lane.name,
+                    status=None if reply is None else reply.status,
+                    error=None if isinstance(answer, Reply) else type(answer).__name__,
+                    duration=anyio.current_time() - started,
+                )
+            )
+        return answer
+
+    def _judged(self, slot: Slot, reply: Reply, method: str, path: str, secret: Secret | None) -> Reply | MaiaError:
+        if 200 <= reply.status < 300:
+            slot.answered()
+            return reply
+        if secret is not None:
+            reply = Reply(status=reply.status, headers=reply.headers, body=secret.scrub(reply.body))
+        error = error_of(reply, method=method, path=path)
+        if isinstance(error, RateLimited):
+            pause = slot.refused(error.retry_after)
+            if self.observers:
+                self.observers.emit(RateLimitPaused(at=utc_now(), seconds=pause))
+        else:
+            slot.answered()
+        return error or reply
+
+    async def _has_another(self, rejected: Secret) -> bool:
+        """Whether there is another token than the one that was just answered with 401."""
+        self._auth.forget(rejected.reveal())
+        return Secret(await self._auth.authorization()) != rejected
+
+    def _token_source(self, credentials: ClientCredentials, token_url: str | None) -> TokenSource:
+        url = credentials.token_url or token_url or TOKEN_URL
+        path = urlsplit(url).path
+        spec = RequestSpec(method="POST", path=path, repeatable=True)
+
+        async def attempt() -> Reply | MaiaError:
+            slot = await self.governor.acquire(Lane.TOKEN, method="POST", path=path)
+            try:
+                return await self._once(
+                    slot,
+                    lambda: self.session.send("POST", url, headers=_FORM, body=Secret(urlencode(credentials.form()))),
+                    method="POST",
+                    path=path,
+                    lane=Lane.TOKEN,
+                    secret=credentials.client_secret,
+                )
+            finally:
+                slot.unused()
+
+        async def fetch() -> Token:
+            try:
+                reply = await self._until_final(spec, attempt, self._retry.max_tries, ride_out=False)
+            except ResponseError as error:
+                if error.status in {400, 401, 403}:
+                    raise _refused(error) from None
+                raise
+            token = _token_in(spec, reply)
+            if self.observers:
+                self.observers.emit(TokenRefreshed(at=utc_now(), expires_in=token.expires_in))
+            return token
+
+        return TokenSource(fetch, anyio.current_time)
+
+
+def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
+    """`decode` of the reply's JSON; a DecodeError then says which operation it was."""
+    try:
+        return decode(parse_json(reply.body))
+    except DecodeError as error:
+        failure = error.at(spec.method, spec.path, reply.status)
+    raise failure
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error)
+    raise InvalidRequest([FieldProblem("json", f"cannot be written as JSON: {reason}")])
+
+
+def _token_in(spec: RequestSpec, reply: Reply) -> Token:
+    """The token of the endpoint's answer. Raises DecodeError that neither shows any of the answer nor hangs on a frame that holds it."""
+    problems: tuple[str, ...]
+    try:
+        data = parse_json(reply.body)
+    except DecodeError as error:
+        # A page (a proxy's sign-in) has no token in it and its title says what to do; broken JSON may show half a token.
+        problems = error.problems if reply.body.lstrip()[:1] in {b"", b"<"} else ("$: the answer is not JSON",)
+    else:
+        try:
+            return read_token(data)
+        except DecodeError as error:
+            problems = error.problems
+        del data
+    raise DecodeError(problems, method=spec.method, path=spec.path, status=reply.status)
+
+
+def _refused(error: ResponseError) -> Unauthorized:
+    """Credentials that the token endpoint refuses are one problem, whether it says 400, 401 or 403 (its error body is not documented)."""
+    return Unauthorized(error.status, method=error.method, path=error.path, problem=error.problem, request_id=error.request_id)

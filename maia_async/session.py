@@ -1,0 +1,184 @@
+"""One attempt over HTTP: bounded in time and size, with connection errors as our own types. The only user of the aiohttp client.
+
+It neither retries nor waits for a rate, and it follows no redirect (credentials and bodies would follow to another host). aiohttp
+re-sends GET, PUT and DELETE once on its own when a connection drops, and `TraceConfig` does not see it: our middleware turns the
+connection's errors into types that aiohttp does not know, so that every attempt is one that we decided on and counted. The token is
+set inside that middleware, hence it is in no local variable of ours or of aiohttp's request function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import aiohttp
+import anyio
+from yarl import URL
+
+from maia_async.errors import ConnectFailed, DecodeError, Disconnected, MaiaError, MisuseError, RequestTimedOut, SessionClosed
+from maia_async.policies import Timeouts
+from maia_async.secrets import Secret
+from maia_async.wire.requests import Reply
+
+MAX_BODY: Final = 32 * 1024 * 1024
+POOL: Final = 120  # the governor lets at most this many requests fly, so nobody waits for a connection with a timeout running
+
+try:
+    _VERSION = version("maia-async")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    _VERSION = "0"
+
+
+class _Broken(Exception):
+    """Carries our error through aiohttp."""
+
+    def __init__(self, error: MaiaError) -> None:
+        self.error = error
+
+
+class Session:
+    """Owns an `aiohttp.ClientSession`, or borrows the caller's and never closes that. Opens at the first request, in that loop."""
+
+    def __init__(self, *, timeout: Timeouts, http: aiohttp.ClientSession | None = None, max_body: int = MAX_BODY) -> None:
+        self._borrowed = http
+        self._http = http
+        self._max_body = max_body
+        # Above 5 s aiohttp rounds deadlines up to whole seconds unless told otherwise.
+        self._timeout = aiohttp.ClientTimeout(total=timeout.total, sock_connect=timeout.connect, ceil_threshold=1e9)
+        # There is no public way to read a session's middlewares, and giving ours replaces them.
+        self._theirs: Sequence[Any] = tuple(getattr(http, "_middlewares", ()) or ())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._closing = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose()` was called."""
+        return self._closed
+
+    def check_usable(self) -> None:
+        """Raises SessionClosed after close, MisuseError in another event loop than the one of the first use."""
+        if self._closed:
+            raise SessionClosed
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise MisuseError("this Maia client was opened in another event loop: make one client for each loop")
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str] | None = None,
+        authorization: Secret | None = None,
+        body: bytes | Secret | None = None,
+    ) -> Reply:
+        """Send one request and read the whole answer, whatever its status.
+
+        Raises ConnectFailed (nothing was sent), RequestTimedOut, Disconnected, DecodeError (the answer is too large), SessionClosed.
+        """
+        http = self._open()
+        failure: MaiaError
+        try:
+            async with http.request(
+                method,
+                URL(url, encoded=True),
+                # Wrapped: it stands in a local variable of aiohttp's request function, which a cancellation's traceback shows.
+                data=aiohttp.BytesPayload(body.reveal().encode()) if isinstance(body, Secret) else body,
+                headers=headers,
+                allow_redirects=False,
+                raise_for_status=False,  # a borrowed session may say otherwise, and the same for the next one
+                auto_decompress=True,
+                timeout=self._timeout,
+                middlewares=(_guard(authorization), *self._theirs),
+            ) as response:
+                return Reply(status=response.status, headers=response.headers, body=await self._read(response))
+        except _Broken as carried:
+            failure = carried.error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = _ours(error)
+        except RuntimeError as error:
+            if not http.closed:
+                raise
+            failure = SessionClosed("the aiohttp session of this client is closed")
+            failure.__suppress_context__ = bool(error)
+        # Raised out here, so that no aiohttp error, whose repr prints the request's headers, hangs on ours as its context.
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait between two attempts. Raises SessionClosed as soon as the client is closed, and not at the end of the wait."""
+        with anyio.move_on_after(seconds):
+            await self._closing.wait()
+            raise SessionClosed
+
+    async def aclose(self) -> None:
+        """Close the connections that we own. Closing twice does nothing."""
+        self._closed = True
+        self._closing.set()
+        http, self._http = self._http, None
+        if http is not None and http is not self._borrowed:
+            await http.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        self.check_usable()
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=POOL),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"maia-async/{_VERSION} aiohttp/{aiohttp.__version__}", "Accept": "application/json"},
+                trust_env=False,
+            )
+        return self._http
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():  # decoded bytes: a small gzip body can become a large one
+            size += len(chunk)
+            if size > self._max_body:
+                response.close()
+                raise DecodeError([f"$: the answer is larger than {self._max_body} bytes"], status=response.status)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _guard(authorization: Secret | None) -> Any:
+    async def guard(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        if authorization is not None:
+            request.headers["Authorization"] = authorization.reveal()
+        try:
+            response: aiohttp.ClientResponse = await handler(request)
+        except aiohttp.ClientError as error:
+            raise _Broken(_ours(error)) from None
+        return response
+
+    return guard
+
+
+def _ours(error: Exception) -> MaiaError:
+    """The connection's error as ours.
+
+    aiohttp's                                                       ours
+    certificate or fingerprint refused                              ConnectFailed, final: trying again cannot help
+    connector errors (refused, DNS, TLS), connect timeout, proxy    ConnectFailed
+    other timeouts                                                  RequestTimedOut
+    anything else (reset, disconnect, cut or malformed answer)      Disconnected
+    """
+    said = type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+        return ConnectFailed(f"the server's certificate was refused ({said})", final=True)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return ConnectFailed(f"cannot connect to {error.host}: {error.strerror or said}")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectFailed("the connection was not made in time")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectFailed(f"the proxy refused the connection with {error.status}")
+    if isinstance(error, TimeoutError):
+        return RequestTimedOut("no complete answer in time")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Disconnected("the answer is not valid HTTP")
+    return Disconnected(f"the connection broke ({said})")
