@@ -1,0 +1,126 @@
+"""What the watcher knows of one awaited thing, and who waits for it: plain state, no I/O and no clock.
+
+A `Subject` says how the thing is read and what a failed read means for it; `Sighting` is what a read showed. The watcher is the only
+one that changes a `Watched`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from attrs import define, field
+
+MOST_CHANGES: Final = 64
+NEVER: Final = float("-inf")
+
+
+class Sighting(Protocol):
+    """What one read showed."""
+
+    @property
+    def word(self) -> Any:
+        """The state in the API's word (an open enum)."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing can change any more."""
+
+    @property
+    def value(self) -> Any:
+        """The whole value, decoded on demand."""
+
+    def differs(self, other: Any) -> bool:
+        """Whether anything in it differs from another sighting."""
+
+
+class Subject(Protocol):
+    """A kind of thing that can be awaited."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Kind, project and id: the same key is the same thing."""
+
+    async def look(self, in_doubt: Callable[[bool], None]) -> Sighting:
+        """Read it once, without retries: the watcher's own rhythm is the retry. `in_doubt(True)` when the request goes out."""
+
+    def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
+        """Whether a failed read ends the wait, `since_trigger` seconds after our own trigger (None: not triggered by us)."""
+
+    def unavailable(self, watched: Watched, seconds: float) -> Exception:
+        """The error for having been unreadable for `seconds`."""
+
+    def timed_out(self, watched: Watched, timeout: float) -> Exception:
+        """The error for a deadline of ours."""
+
+    def tell_change(self, watched: Watched, before: Sighting | None) -> None:
+        """Something changed since `before`: whoever wants to know is told."""
+
+    def closed(self) -> Exception:
+        """The error for a client that was closed under the wait."""
+
+
+@define(eq=False, slots=True)
+class Waiter:
+    """Somebody who waits: `until` looks at the state after every read and says whether that is it (or raises); `on_done` is told once."""
+
+    watched: Watched
+    until: Callable[[Watched], bool]
+    on_done: Callable[[Waiter], None]
+    timeout: float | None = None
+    deadline: float = float("inf")
+    closing: int = 0  # 0 waiting, 1 past the deadline and in want of a last look, 2 that look was sent
+    done: bool = False
+    error: BaseException | None = None
+
+
+@define(eq=False, slots=True, weakref_slot=True)
+class Watched:
+    """One awaited thing. Shared by every handle of the same id, so that awaiting twice costs no extra polling."""
+
+    subject: Subject
+    triggered_at: float | None = None
+    since: float | None = None  # what its age counts from: our trigger, the first wait, or the last command
+    looked_at: float = NEVER
+    due: float = NEVER
+    scheduled: bool = False
+    looking: bool = False
+    sent: bool = False
+    failures: int = 0
+    failed_since: float = 0.0
+    paused_then: float = 0.0
+    failure: Exception | None = None
+    last: Sighting | None = None
+    version: int = 0
+    waiters: list[Waiter] = field(factory=list)
+    _changes: deque[tuple[int, Sighting]] | None = None
+
+    def saw(self, sighting: Sighting) -> bool:
+        """Take a read's result; returns whether it differs from the one before."""
+        self.failures, self.failure = 0, None
+        if self.last is not None and not sighting.differs(self.last):
+            return False
+        self.last = sighting
+        self.version += 1
+        if self._changes is not None:
+            self._changes.append((self.version, sighting))
+        return True
+
+    def keep_changes(self) -> None:
+        """From now on remember the last changes, for somebody who iterates over them."""
+        if self._changes is None:
+            self._changes = deque(maxlen=MOST_CHANGES)
+            if self.last is not None:
+                self._changes.append((self.version, self.last))
+
+    def change_after(self, version: int) -> tuple[int, Sighting] | None:
+        """The oldest remembered change after `version`, with its own version."""
+        for at, sighting in self._changes or ():
+            if at > version:
+                return at, sighting
+        return None
+
+    def ended(self) -> bool:
+        """Whether the last read showed an end."""
+        return self.last is not None and self.last.ends
