@@ -1,0 +1,154 @@
+"""Many runs at once: reads requests as there is room, starts each once, awaits all, and says of every one what became of it.
+
+It owns one task of the client (the pump) while it is open; within it, tasks exist only for triggers and cancels under way, a run that is
+awaited costs none. It never wraps an exception in a group, and never leaves anything running locally.
+
+    what happens                       reading   triggers not sent   triggers in doubt   runs                            iteration ends with
+    the input ends                     ends      go on               go on               awaited                         -
+    a failure, on_failure="continue"   goes on   go on               go on               awaited                         -
+    a failure, on_failure="stop"       ends      withdrawn           concluded           awaited                         -
+    a failure, on_failure="cancel"     ends      withdrawn           concluded           cancelled, awaited for 60 s     -
+    `timeout` passes                   ends      withdrawn           concluded           left                            -
+    `stop_signal`, on_cancel="leave"   ends      withdrawn           concluded           left                            -
+    `stop_signal`, on_cancel="cancel"  ends      withdrawn           concluded           cancelled, awaited for 60 s     -
+    left early, on_cancel="leave"      ends      withdrawn           concluded           left                            -
+    left early, on_cancel="cancel"     ends      withdrawn           concluded           cancelled, left                 -
+    401 with a fresh token             ends      withdrawn           concluded           left                            that error
+    the client is closed               ends      withdrawn           concluded           left                            SessionClosed
+    the input raises                   ends      go on               go on               awaited                         that error
+
+withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s. left: LEFT_RUNNING. A failure is any outcome but SUCCESS.
+What comes later in a batch overrides what came before, but leaving early takes no cancel back that has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+from maia_async.errors import MisuseError
+from maia_async.orchestration.batch_input import BatchInput, Requests
+from maia_async.orchestration.batch_pump import Pump
+from maia_async.orchestration.batch_rules import Rules
+from maia_async.orchestration.outcomes import BatchReport, Outcome, summarize
+from maia_async.resources.execution import PipelineExecution
+from maia_async.resources.project import Project
+from maia_async.tasks import settle
+
+logger = logging.getLogger("maia_async")
+
+
+class StopSignal(Protocol):
+    """Anything with an awaitable `wait()`, such as asyncio.Event or anyio.Event."""
+
+    async def wait(self) -> Any:
+        """Return when the batch shall stop."""
+
+
+class Batch:
+    """An async context manager and an async iterator of Outcome, in the order in which they become known.
+
+    max_running: runs and triggers under way at once. on_conflict: "wait" tries a request whose tag is running again, for at most
+    `conflict_timeout` seconds; "raise" makes it REJECTED. timeout: seconds for the whole batch, from entering the block. on_cancel: what
+    happens to runs when the block is left early or the stop signal comes. See the module's table for the rest.
+
+    Entering raises InvalidRequest when a sized input has invalid rows: nothing was sent then. An invalid row of another input is REJECTED.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        requests: Requests,
+        *,
+        max_running: int = 50,
+        on_failure: Literal["continue", "stop", "cancel"] = "continue",
+        on_conflict: Literal["raise", "wait"] = "raise",
+        conflict_timeout: float = 600.0,
+        on_cancel: Literal["leave", "cancel"] = "leave",
+        timeout: float | None = None,
+        stop_signal: StopSignal | None = None,
+    ) -> None:
+        self._project = project
+        self._requests = requests
+        self._rules = Rules(
+            max_running=max_running,
+            on_failure=on_failure,
+            on_conflict=on_conflict,
+            conflict_timeout=conflict_timeout,
+            on_cancel=on_cancel,
+            timeout=timeout,
+        )
+        self._stop_signal = stop_signal
+        self._pump: Pump | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._size: int | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._pump is not None:
+            raise MisuseError("this batch has been used: make a new one")
+        source = BatchInput(self._requests)
+        self._size = source.size
+        self._pump = Pump(self._project, source, self._rules, self._stop_signal)
+        self._task = self._project.runtime.owner.start(self._pump.run(), name="batch")
+        self._task.add_done_callback(self._pump.ended)
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        return await self._running.ledger.next()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._task is not None:
+            self._running.leave()
+            await settle(self._task)
+            bug = None if self._task.cancelled() else self._task.exception()
+            if bug is not None and error is None:
+                raise bug
+
+    @property
+    def outstanding(self) -> tuple[PipelineExecution, ...]:
+        """Handles of the runs that were started and whose end was not seen: while it runs, and for good after it."""
+        return () if self._pump is None else self._pump.outstanding()
+
+    def report(self) -> BatchReport:
+        """Everything known so far; after the block, everything, whether or not it was iterated over."""
+        if self._pump is None:
+            return summarize((), not_read=None, requests_used=0, seconds=0.0)
+        not_read = None if self._size is None else self._size - self._pump.ledger.taken
+        return summarize(
+            self._pump.ledger.outcomes.values(), not_read=not_read, requests_used=self._pump.requests_used(), seconds=self._pump.seconds()
+        )
+
+    @property
+    def _running(self) -> Pump:
+        if self._pump is None:
+            raise MisuseError("enter the batch first: async with Batch(...) as batch")
+        return self._pump
+
+
+async def run_batch(
+    project: Project, requests: Requests, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None, **options: Any
+) -> BatchReport:
+    """Run a whole batch and return its report. `on_outcome` is told each outcome as it comes, and awaited when it returns an awaitable.
+
+    `options` are those of Batch. Raises what entering and iterating over a Batch raise; what `on_outcome` raises leaves the batch early.
+    When it raises, the ids of the runs that go on are logged, since nobody holds the batch: use `Batch` to have them as values.
+    """
+    batch = Batch(project, requests, **options)
+    try:
+        async with batch:
+            async for outcome in batch:
+                if on_outcome is not None:
+                    told = on_outcome(outcome)
+                    if told is not None:
+                        await told
+    except BaseException:
+        if left := batch.outstanding:
+            logger.warning("a batch ended early; %d executions go on: %s", len(left), ", ".join(execution.id for execution in left))
+        raise
+    return batch.report()

@@ -1,0 +1,375 @@
+"""The moving part of a batch: reads, triggers and awaits until nothing is left. What each event leads to: the table in `batch.py`.
+
+A request passes QUEUED (taken from the input), a POST under way, RUNNING (joined to the watcher, no task), and is recorded exactly once,
+in the ledger. The pump looks at no status itself and sends nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
+from attrs import define, field
+
+from maia_async.backoffs import jittered
+from maia_async.clock import utc_now
+from maia_async.errors import Conflict, InvalidRequest, MaiaError, RateLimited, SessionClosed, Unauthorized
+from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
+from maia_async.orchestration.batch_input import BatchInput, row_problems
+from maia_async.orchestration.batch_ledger import Ledger, Live
+from maia_async.orchestration.batch_rules import Rules, Runs
+from maia_async.orchestration.outcomes import Outcome, state_of_details, state_of_trigger
+from maia_async.orchestration.trigger import TriggerDesk, Withdrawn
+from maia_async.resources.execution import PipelineExecution, handle_of
+from maia_async.resources.project import Project
+from maia_async.watching.watched import Waiter, Watched
+
+logger = logging.getLogger("maia_async")
+MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
+MIN_UNREAD: Final = 100
+CANCEL_WORKERS: Final = 20
+CONFIRM_BOUND: Final = 60.0
+CANCEL_BOUND: Final = 10.0
+
+
+@define(eq=False)
+class Pump:
+    """One batch in motion. `run()` is its task, `ended()` that task's done callback; everything is called from the same loop."""
+
+    _project: Project
+    _source: BatchInput
+    _rules: Rules
+    _signal: Any
+    ledger: Ledger = field(factory=Ledger)
+    _triggering: int = 0
+    _runs: Runs = Runs.AWAIT
+    _stopping: bool = False
+    _reading_ended: bool = False
+    _finished: bool = False
+    _left_with: Callable[[Live], Exception | None] = lambda _: None
+    _reading: anyio.CancelScope = field(factory=anyio.CancelScope)
+    _done: asyncio.Event = field(factory=asyncio.Event)
+    _tasks: TaskGroup | None = None
+    _started_at: float = field(init=False)
+    _ended_at: float | None = None
+    _requests_before: int = field(init=False)
+    _requests_after: int | None = None
+    _now: Callable[[], float] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._started_at = self._now()
+        self._requests_before = self._project.runtime.exchange.sent
+
+    # what the batch reads
+
+    def requests_used(self) -> int:
+        """Attempts that the client has sent since the batch began, until it ended."""
+        after = self._project.runtime.exchange.sent if self._requests_after is None else self._requests_after
+        return after - self._requests_before
+
+    def seconds(self) -> float:
+        """From the beginning to the end, or to now."""
+        return (self._now() if self._ended_at is None else self._ended_at) - self._started_at
+
+    def outstanding(self) -> tuple[PipelineExecution, ...]:
+        """Runs that were started and whose end was not seen."""
+        running, left = self.ledger.started()
+        return (*(self._project.execution(execution_id) for execution_id in left), *running)
+
+    def leave(self) -> None:
+        """The block is being left: stop at once, as `on_cancel` says. Cancels that have begun go on: leaving takes nothing back."""
+        if not self._finished:
+            cancels = self._rules.on_cancel == "cancel" or self._runs is Runs.CANCEL
+            self._stop(Runs.CANCEL_AND_LEAVE if cancels else Runs.LEAVE)
+
+    # the task
+
+    async def run(self) -> None:
+        """Until every request taken is recorded."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                tasks.start_soon(self._read)
+                if self._signal is not None:
+                    tasks.start_soon(self._heed_signal)
+                if self._rules.timeout is not None:
+                    tasks.start_soon(self._heed_timeout, self._rules.timeout)
+                if self._stopping:  # left before this task began
+                    self._stop(self._runs)
+                await self._done.wait()
+                tasks.cancel_scope.cancel()
+        except asyncio.CancelledError:
+            self.ledger.fail(_closed())
+            raise
+        except BaseExceptionGroup as group:
+            self.ledger.fail(_bare(group))
+        finally:
+            self._conclude()
+            await self._project.runtime.watcher.rest()  # its loop ends before we do, so that nothing runs once the block is left
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Called when the task is done. A task that is cancelled before its first step never enters `run()`."""
+        if task.cancelled():
+            self.ledger.fail(_closed())
+        self._conclude()
+
+    async def _read(self) -> None:
+        with self._reading:
+            try:
+                while await self._has_room():
+                    request = await self._source.next()
+                    if request is None:
+                        break
+                    self._take(request)
+            except asyncio.CancelledError as error:
+                if _is_being_cancelled():
+                    raise
+                # Not ours: the input awaits something that was cancelled, and that is how it says so.
+                self.ledger.fail(error)
+            except Exception as error:  # noqa: BLE001 - whatever the caller's input raises is passed on when the rest has ended
+                self.ledger.fail(error)
+        self._reading_ended = True
+        self._check_done()
+
+    async def _has_room(self) -> bool:
+        """Wait until another request may be taken; False when none shall be any more."""
+        await anyio.lowlevel.checkpoint()
+        running, unread = self._rules.max_running, max(self._rules.max_running, MIN_UNREAD)
+        while len(self.ledger.live) >= running or self._triggering >= MAX_TRIGGERS or self.ledger.unread >= unread:
+            self.ledger.room.clear()
+            await self.ledger.room.wait()
+        # Asked here and not left to the scope: a stop in the very step that makes room finds nothing to cancel.
+        return not self._stopping
+
+    def _take(self, request: ExecutionRequest) -> None:
+        live = self.ledger.take(request)
+        problems = row_problems(live.index, request)
+        if problems:
+            self._record(live, OutcomeState.REJECTED, error=InvalidRequest(problems, what="batch row"))
+        elif self._tasks is not None:
+            self._tasks.start_soon(self._trigger, live)
+
+    async def _trigger(self, live: Live) -> None:
+        try:
+            execution_id = await self._start(live)
+        except MaiaError as error:
+            self._record(live, state_of_trigger(error), error=error)
+            if isinstance(error, Unauthorized | SessionClosed):
+                self._abort(error)
+            return
+        except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything; they would for every request
+            self._record(live, state_of_trigger(error), error=error)
+            self._abort(error)
+            return
+        self._has_started(live, execution_id)
+        if self._runs is Runs.AWAIT:
+            self._join(live)
+        elif self._runs is Runs.LEAVE:
+            self._let_go(live)
+        else:
+            await self._cancel([live])
+
+    async def _start(self, live: Live) -> str:
+        """The id of the started run. Raises what the trigger raises, and Withdrawn when the batch stopped before it was sent."""
+        pauses = jittered(1.0, 30.0)
+        give_up = self._now() + self._rules.conflict_timeout
+        while True:
+            failure = await self._post(live)
+            if isinstance(failure, str):
+                return failure
+            if self._stopping or not self._may_trigger_again(failure, give_up):
+                raise failure
+            if isinstance(failure, Conflict):
+                with anyio.CancelScope() as live.pause:
+                    await anyio.sleep(max(0.0, min(0.5 + next(pauses), give_up - self._now())))
+
+    async def _post(self, live: Live) -> str | Exception:
+        """One POST to its end: the id, or why there is none."""
+        if self._stopping:
+            return _withdrawn()
+        live.call = call = self._desk().submit(self._project.id, live.request)
+        live.request = call.request
+        self._triggering += 1
+        try:
+            await asyncio.wait([call.task])
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await call.conclude(_withdrawn())
+            raise  # `_conclude` looks at the call
+        finally:
+            self._triggering -= 1
+            self.ledger.room.set()
+        live.call = None
+        failure = call.failure()
+        return call.task.result() if failure is None else failure
+
+    def _may_trigger_again(self, failure: Exception, give_up: float) -> bool:
+        if isinstance(failure, Conflict):
+            return self._rules.on_conflict == "wait" and self._now() < give_up
+        # A 429 says that nothing landed, and a batch is patient; a pause beyond `max_pause` is for its owner to decide about.
+        longest = self._project.runtime.exchange.max_pause
+        return isinstance(failure, RateLimited) and (failure.retry_after or 0.0) <= longest
+
+    def _has_started(self, live: Live, execution_id: str) -> None:
+        live.triggered_at = utc_now()
+        live.execution = handle_of(self._project.runtime, self._project.id, execution_id, triggered_at=self._now())
+
+    def _join(self, live: Live) -> None:
+        if live.execution is not None:
+            live.waiter = self._project.runtime.watcher.join(live.execution.watched, Watched.ended, partial(self._ended_wait, live))
+
+    def _ended_wait(self, live: Live, waiter: Waiter) -> None:
+        error = waiter.error
+        if error is not None or live.execution is None or live.execution.last_details is None:
+            self._let_go(live, error if isinstance(error, Exception) else None)
+            if isinstance(error, Unauthorized | SessionClosed):
+                self._abort(error)
+            return
+        details = live.execution.last_details
+        self._record(live, state_of_details(details), details=details)
+
+    # stopping
+
+    async def _heed_signal(self) -> None:
+        await self._signal.wait()
+        self._stop(Runs.CANCEL if self._rules.on_cancel == "cancel" else Runs.LEAVE)
+
+    async def _heed_timeout(self, timeout: float) -> None:
+        await anyio.sleep(timeout)
+
+        def timed_out(live: Live) -> Exception | None:
+            watched = None if live.execution is None else live.execution.watched
+            return None if watched is None else watched.subject.timed_out(watched, timeout)
+
+        self._left_with = timed_out
+        self._stop(Runs.LEAVE)
+
+    def _abort(self, error: Exception) -> None:
+        self.ledger.fail(error)
+        self._stop(Runs.LEAVE)
+
+    def _stop(self, runs: Runs) -> None:
+        """No more reading; what was not sent is withdrawn, what is in doubt gets 10 s, and runs are treated as `runs` says."""
+        self._stopping, self._runs = True, runs
+        self._reading.cancel()
+        self.ledger.room.set()
+        for live in self.ledger.live.values():
+            if live.pause is not None:
+                live.pause.cancel()
+            if live.call is not None:
+                live.call.hurry(_withdrawn())
+        running = [live for live in self.ledger.live.values() if live.execution is not None]
+        if runs is Runs.LEAVE:
+            for live in running:
+                self._let_go(live)
+        elif runs is not Runs.AWAIT and self._tasks is not None:
+            self._tasks.start_soon(self._cancel, running)
+
+    async def _cancel(self, lives: list[Live]) -> None:
+        """Cancel these runs; then await them for a while, or leave them."""
+        confirm = self._runs is Runs.CANCEL
+        queue = deque(lives)
+
+        async def worker() -> None:
+            while queue:
+                live = queue.popleft()
+                if live.execution is None or live.index not in self.ledger.live:
+                    continue
+                if confirm and live.waiter is None:
+                    self._join(live)
+                try:
+                    if not live.cancelled:
+                        await live.execution.cancel()
+                        live.cancelled = True
+                except MaiaError as error:
+                    logger.warning("could not cancel execution %s: %s", live.execution.id, error)
+                if not confirm:
+                    self._let_go(live)
+
+        with anyio.move_on_after(None if confirm else CANCEL_BOUND + 0.1 * len(lives)):
+            async with anyio.create_task_group() as workers:
+                for _ in range(min(CANCEL_WORKERS, len(lives))):
+                    workers.start_soon(worker)
+        if confirm:
+            await anyio.sleep(CONFIRM_BOUND)
+        for live in lives:
+            self._let_go(live)
+
+    # recording
+
+    def _let_go(self, live: Live, error: Exception | None = None) -> None:
+        if live.index in self.ledger.live and live.execution is not None:
+            if live.waiter is not None:
+                self._project.runtime.watcher.leave(live.waiter)
+            self._record(live, OutcomeState.LEFT_RUNNING, error=error or self._left_with(live), details=live.execution.last_details)
+
+    def _record(self, live: Live, state: OutcomeState, *, error: Exception | None = None, details: ExecutionDetails | None = None) -> None:
+        outcome: Outcome | None = self.ledger.record(live, state, error=error, details=details)
+        if outcome is None:
+            return
+        if not outcome.succeeded and not self._stopping and self._rules.on_failure != "continue":
+            self._stop(Runs.CANCEL if self._rules.on_failure == "cancel" else Runs.AWAIT)
+        self._check_done()
+
+    def _check_done(self) -> None:
+        if self._reading_ended and not self.ledger.live:
+            self._done.set()
+
+    def _conclude(self) -> None:
+        """Whatever happened, every request taken has its outcome now.
+
+        a request that is not recorded when the task ends    its outcome
+        its run was started, or its POST brought an id       LEFT_RUNNING
+        its POST brought none                                as the trigger's error says
+        it has no POST                                       NOT_STARTED
+        """
+        if self._finished:
+            return
+        self._finished = self._stopping = True
+        self._ended_at, self._requests_after = self._now(), self._project.runtime.exchange.sent
+        for live in list(self.ledger.live.values()):
+            failure: Exception = _withdrawn()
+            if live.execution is None and live.call is not None and live.call.task.done():
+                failed = live.call.failure()
+                if failed is None:
+                    self._has_started(live, live.call.task.result())
+                else:
+                    failure = failed
+            if live.execution is not None:
+                self._let_go(live)
+            else:
+                self._record(live, state_of_trigger(failure), error=failure)
+        self.ledger.close()
+
+    def _desk(self) -> TriggerDesk:
+        desk = self._project.runtime.trigger
+        if not isinstance(desk, TriggerDesk):
+            raise TypeError("a batch needs the client's own trigger desk")
+        return desk
+
+
+def _withdrawn() -> Withdrawn:
+    return Withdrawn("the batch stopped before this request was sent")
+
+
+def _closed() -> SessionClosed:
+    return SessionClosed("this Maia client was closed while a batch was running")
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _bare(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

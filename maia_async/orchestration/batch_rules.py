@@ -1,0 +1,46 @@
+"""What a batch was asked to do: its options, checked, and the ways in which it may treat its runs. Plain values, no decisions."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+from maia_async.errors import ConfigurationError
+
+
+class Runs(Enum):
+    """What happens to runs from now on."""
+
+    AWAIT = "await"
+    CANCEL = "cancel, then await for a while"
+    CANCEL_AND_LEAVE = "cancel, then leave"
+    LEAVE = "leave"
+
+
+@frozen(kw_only=True)
+class Rules:
+    """The options of a batch, checked. Raises ConfigurationError that names the option."""
+
+    max_running: int
+    on_failure: str
+    on_conflict: str
+    conflict_timeout: float
+    on_cancel: str
+    timeout: float | None
+
+    def __attrs_post_init__(self) -> None:
+        choices = {"on_failure": ("continue", "stop", "cancel"), "on_conflict": ("raise", "wait"), "on_cancel": ("leave", "cancel")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, is {getattr(self, name)!r}")
+        if isinstance(self.max_running, bool) or not isinstance(self.max_running, int) or self.max_running < 1:
+            raise ConfigurationError(f"max_running must be a whole number of at least 1, is {self.max_running!r}")
+        _seconds("conflict_timeout", self.conflict_timeout)
+        if self.timeout is not None:
+            _seconds("timeout", self.timeout)
+
+
+def _seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, is {value!r}")

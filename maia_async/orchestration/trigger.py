@@ -1,0 +1,173 @@
+"""Starts runs: one POST, never sent again unless it is known not to have landed, its id never lost. It waits for no end of a run.
+
+Each POST is made by a task that the client owns, so that a cancelled caller does not tear it off half-way:
+
+    the caller is cancelled while the POST         then
+    has not gone out                               it is withdrawn; nothing was started
+    is in doubt (sent, no answer)                  the task goes on for at most 10 s; the observers get TriggerAbandoned with the id,
+                                                   or with the error when it may have started and no id came
+    was answered at that very moment               the observers get TriggerAbandoned with the id
+
+    what ends the POST (wire/landing.py)           raised
+    STARTED                                        nothing: the id is returned
+    NOT_LANDED, REFUSED, or never went out         the error itself, also when it is none of ours (credentials of the caller's own)
+    AMBIGUOUS, and any other error once it is out  TriggerOutcomeUnknown
+    withdrawn                                      what its withdrawal was given as the reason
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from attrs import define, field
+
+from maia_async.clock import utc_now
+from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, TriggerOutcomeUnknown
+from maia_async.events import ExecutionTriggered, TriggerAbandoned
+from maia_async.exchange import Exchange, decoded
+from maia_async.governor import Lane
+from maia_async.models import ExecutionRequest
+from maia_async.observers import Observers
+from maia_async.tasks import TaskOwner, settle
+from maia_async.wire import codec, operations
+from maia_async.wire.landing import Landing, landing_of
+
+FINISH_BOUND: Final = 10.0
+logger = logging.getLogger("maia_async")
+
+
+class Withdrawn(MaiaError):
+    """A POST was taken back before it went out: nothing was started."""
+
+
+@define(eq=False)
+class Call:
+    """One POST under way: `request` with the tag that is sent, `in_doubt` while it may have landed and no answer says so."""
+
+    project_id: str
+    request: ExecutionRequest
+    in_doubt: bool = False
+    withdrawn: MaiaError | None = None
+    task: asyncio.Task[str] = field(init=False)
+
+    def doubt(self, sent: bool) -> None:
+        """Told by the exchange before and after each attempt."""
+        if sent and self.withdrawn is not None:
+            raise self.withdrawn
+        self.in_doubt = sent
+
+    async def conclude(self, reason: MaiaError) -> None:
+        """The caller is going: withdraw the POST, or wait for its answer for at most 10 s. Cancellation comes after that."""
+        self.hurry(reason)
+        await settle(self.task)
+
+    def hurry(self, reason: MaiaError) -> None:
+        """Withdraw the POST if it has not gone out, with `reason` as its failure; else give it 10 s from now."""
+        if self.withdrawn is not None:
+            return
+        self.withdrawn = reason
+        if not self.in_doubt:
+            self.task.cancel()
+        elif not self.task.done():
+            timer = asyncio.get_running_loop().call_later(FINISH_BOUND, self.task.cancel)
+            self.task.add_done_callback(lambda _: timer.cancel())
+
+    def failure(self) -> Exception | None:
+        """Why the finished POST gave no id; None when it did."""
+        if self.task.cancelled():
+            return self._unknown("no answer within 10 s after its caller went") if self.in_doubt else self.withdrawn or SessionClosed()
+        error = self.task.exception()
+        if error is None:
+            return None
+        doubtful = self.in_doubt and landing_of(error) is Landing.AMBIGUOUS
+        if isinstance(error, Exception) and not doubtful:
+            return error
+        unknown = self._unknown(str(error) if isinstance(error, MaiaError) else repr(error))
+        unknown.__cause__ = error
+        return unknown
+
+    def _unknown(self, reason: str) -> TriggerOutcomeUnknown:
+        tag = self.request.execution_tag
+        tag = tag if isinstance(tag, str) else None
+        return TriggerOutcomeUnknown(request=self.request, project_id=self.project_id, execution_tag=tag, reason=reason)
+
+
+class TriggerDesk:
+    """Every POST that starts a run goes out from here."""
+
+    def __init__(self, *, exchange: Exchange, owner: TaskOwner, observers: Observers) -> None:
+        self._exchange = exchange
+        self._owner = owner
+        self._observers = observers
+        self._calls: set[Call] = set()
+        self._closed = False
+
+    async def start(self, project_id: str, request: ExecutionRequest) -> str:
+        """Start one run and return its id; raises as `Project.execute` says."""
+        call = self.submit(project_id, request)
+        try:
+            await asyncio.wait([call.task])
+        except asyncio.CancelledError:
+            self._abandon(call)
+            raise
+        failure = call.failure()
+        if failure is not None:
+            raise failure
+        return call.task.result()
+
+    def submit(self, project_id: str, request: ExecutionRequest) -> Call:
+        """Put a POST on its way without waiting for it. Raises InvalidRequest before anything is sent."""
+        if self._closed:
+            raise SessionClosed
+        problems = request.problems()
+        if problems:
+            raise InvalidRequest(problems, what="execution request")
+        call = Call(project_id, request.with_tag())
+        spec = operations.execute_pipeline(project_id, codec.encode_request(call.request))
+
+        async def post() -> str:
+            reply = await self._exchange.call(spec, Lane.TRIGGER, in_doubt=call.doubt)
+            execution_id = decoded(spec, reply, codec.started_id)
+            if self._observers:
+                self._observers.emit(
+                    ExecutionTriggered(at=utc_now(), project_id=project_id, execution_id=execution_id, request=call.request)
+                )
+            return execution_id
+
+        call.task = self._owner.start(post(), name="trigger", finishes=True)
+        self._calls.add(call)
+        call.task.add_done_callback(lambda _: self._calls.discard(call))
+        return call
+
+    async def aclose(self) -> None:
+        """Withdraw what has not gone out, and give the rest its 10 s. Callers that still wait get their answer, or the error."""
+        self._closed = True
+        for call in self._calls:
+            call.hurry(SessionClosed())
+        await settle(*(call.task for call in self._calls))
+
+    def _abandon(self, call: Call) -> None:
+        reason = Withdrawn("its caller was cancelled before it was sent")
+
+        async def see_to_it() -> None:
+            await call.conclude(reason)
+            self._tell(call)
+
+        if call.task.done():
+            self._tell(call)
+        elif call.in_doubt:
+            _ = self._owner.start(see_to_it(), name="abandoned trigger", finishes=True)
+        else:
+            call.hurry(reason)
+
+    def _tell(self, call: Call) -> None:
+        failure = call.failure()
+        if failure is not None and not isinstance(failure, TriggerOutcomeUnknown):
+            return  # nothing was started
+        execution_id = None if failure is not None else call.task.result()
+        error = None if failure is None else str(failure)
+        logger.warning("execute() was cancelled after its POST had gone out: %s", failure or f"execution {execution_id} was started")
+        event = TriggerAbandoned(at=utc_now(), project_id=call.project_id, request=call.request, execution_id=execution_id, error=error)
+        self._observers.emit(event)

@@ -1,0 +1,312 @@
+"""One pipeline execution as a handle: await it, watch it, cancel it, hand it over. Making a handle does no I/O.
+
+How it is watched is the watcher's business; here is only what a read of an execution means:
+
+    a failed read                                         the wait
+    401 with a fresh token, credentials refused           ends
+    403                                                   ends
+    404 within `not_found_grace` of our own trigger       goes on: not visible yet
+    any other 404                                         ends
+    an id that cannot be put into a path, a closed client ends
+    anything else                                         goes on until `max_unreachable`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Generator
+from typing import Any, Final, Literal
+
+import anyio
+from attrs import define
+
+from maia_async import errors
+from maia_async.clock import utc_now
+from maia_async.events import ExecutionChanged
+from maia_async.governor import Lane
+from maia_async.models import ExecutionDetails, ExecutionStatus, ExecutionStep
+from maia_async.resources.lists import PAGE_SIZE, pager
+from maia_async.resources.pager import Pager
+from maia_async.resources.runtime import Runtime
+from maia_async.resources.watch import Watch
+from maia_async.watching.watched import Watched
+from maia_async.wire import codec, operations
+
+OnEnd = Literal["leave", "cancel"]
+CANCEL_BOUND: Final = 10.0
+logger = logging.getLogger("maia_async")
+
+_UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] = {
+    ExecutionStatus.FAILED: errors.ExecutionFailed,
+    ExecutionStatus.CANCELLED: errors.ExecutionCancelled,
+    ExecutionStatus.SKIPPED: errors.ExecutionSkipped,
+    ExecutionStatus.FORBIDDEN: errors.ExecutionForbidden,
+}
+
+
+@define(slots=True)
+class Seen:
+    """What one read of an execution showed. The whole value is built on demand: structuring costs several times the JSON parsing."""
+
+    word: ExecutionStatus
+    _raw: Any
+    _project_id: str
+    _execution_id: str
+    _value: ExecutionDetails | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the run has ended."""
+        return self.word.is_terminal
+
+    @property
+    def value(self) -> ExecutionDetails:
+        """The details; when some other field than the status does not fit, the status and the ids alone."""
+        if self._value is None:
+            try:
+                self._value = self.decode()
+            except errors.DecodeError:
+                self._value = ExecutionDetails(status=self.word, pipeline_execution_id=self._execution_id, project_id=self._project_id)
+        return self._value
+
+    def decode(self) -> ExecutionDetails:
+        """The details. Raises DecodeError when anything does not fit."""
+        return codec.details(self._raw, project_id=self._project_id, execution_id=self._execution_id)
+
+    def differs(self, other: Seen) -> bool:
+        """Whether the API said anything else than before."""
+        return bool(self._raw != other._raw)
+
+
+@define(slots=True)
+class ExecutionSubject:
+    """An execution for the watcher."""
+
+    _runtime: Runtime
+    project_id: str
+    execution_id: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Kind, project, execution."""
+        return ("execution", self.project_id, self.execution_id)
+
+    async def look(self, in_doubt: Callable[[bool], None]) -> Seen:
+        """One details read on the polls' lane."""
+        spec = operations.execution_details(self.project_id, self.execution_id)
+        return await self._runtime.exchange.read(spec, Lane.POLL, self._decode, tries=1, ride_out=True, in_doubt=in_doubt)
+
+    def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
+        """As the table of this module says."""
+        if isinstance(error, errors.NotFound):
+            return since_trigger is None or since_trigger > self._runtime.watcher.policy.not_found_grace
+        if isinstance(error, errors.ResponseError):
+            return isinstance(error, errors.Unauthorized | errors.Forbidden)
+        return isinstance(error, errors.InvalidRequest | errors.MisuseError | errors.ConfigurationError)
+
+    def unavailable(self, watched: Watched, seconds: float) -> Exception:
+        """StatusUnavailable."""
+        handle = self._handle(watched)
+        seen = handle.last_details
+        state = f"last seen {seen.status.value}" if seen is not None else "never seen"
+        text = f"execution {self.execution_id} could not be read for {seconds:.0f} s ({state}); it may well go on: {watched.failure}"
+        return errors.StatusUnavailable(text, execution=handle, last_details=seen)
+
+    def timed_out(self, watched: Watched, timeout: float) -> Exception:
+        """WaitTimeout."""
+        handle = self._handle(watched)
+        seen = handle.last_details
+        state = seen.status.value if seen is not None else "not seen yet"
+        text = f"execution {self.execution_id} has not ended after {timeout:g} s: {state}"
+        return errors.WaitTimeout(text, execution=handle, last_details=seen)
+
+    def closed(self) -> Exception:
+        """SessionClosed with the id."""
+        return errors.SessionClosed(execution_id=self.execution_id)
+
+    def tell_change(self, watched: Watched, before: Any) -> None:
+        """Tell the observers when the status is another one than `before`."""
+        observers = self._runtime.observers
+        previous = None if before is None else before.word
+        if observers and watched.last is not None and watched.last.word != previous:
+            current = watched.last.word
+            observers.emit(
+                ExecutionChanged(
+                    at=utc_now(), project_id=self.project_id, execution_id=self.execution_id, previous=previous, current=current
+                )
+            )
+
+    def _handle(self, watched: Watched) -> PipelineExecution:
+        return PipelineExecution(self._runtime, self.project_id, self.execution_id, watched)
+
+    def _decode(self, data: Any) -> Seen:
+        seen = Seen(codec.peek(data), data, self.project_id, self.execution_id)
+        if seen.ends:
+            seen.decode()  # an end that cannot be decoded fails here, where it is ridden out: the next answer may be whole
+        self._runtime.observers.note_word(seen.word)
+        return seen
+
+
+@define(slots=True, eq=False, repr=False)
+class PipelineExecution:
+    """A run of a pipeline. `await execution` waits for its end and returns ExecutionDetails, or raises unless it is SUCCESS.
+
+    Made by `Project.execute` and `Project.execution`. Two handles of one id share what is known of it: `watched`, for the package only.
+    """
+
+    _runtime: Runtime
+    project_id: str
+    id: str
+    watched: Watched
+
+    def __await__(self) -> Generator[object, None, ExecutionDetails]:
+        """The same as `wait()`."""
+        return self.wait().__await__()
+
+    @property
+    def last_details(self) -> ExecutionDetails | None:
+        """The last details that any wait or read of ours saw, or None."""
+        return None if self.watched.last is None else self.watched.last.value
+
+    async def wait(
+        self, timeout: float | None = None, *, check: bool = True, on_cancel: OnEnd = "leave", on_timeout: OnEnd = "leave"
+    ) -> ExecutionDetails:
+        """Wait for the end of the run.
+
+        timeout: seconds; then WaitTimeout after a last look. check: raise ExecutionUnsuccessful unless SUCCESS.
+        on_cancel, on_timeout: "cancel" also cancels the run when this wait is cancelled or times out (bounded by 10 s).
+        Raises ExecutionUnsuccessful, WaitTimeout, StatusUnavailable, Unauthorized, Forbidden, NotFound, SessionClosed.
+        """
+        _check_choices(on_cancel=on_cancel, on_timeout=on_timeout)
+        _check_timeout(timeout)
+        try:
+            await self._runtime.watcher.wait(self.watched, Watched.ended, timeout=timeout)
+        except errors.WaitTimeout:
+            if on_timeout == "cancel":
+                await self._cancel_owned()
+            raise
+        except asyncio.CancelledError:
+            if on_cancel == "cancel":
+                await self._cancel_owned()
+            raise
+        details = self.last_details
+        if details is None:
+            raise AssertionError("the watcher ended a wait that saw nothing")
+        if check:
+            raise_unless_successful(self, details)
+        return details
+
+    def watch(self) -> Watch:
+        """An iterator over every observed change, as ExecutionDetails; it ends after the one that ends the run."""
+        return Watch(self._runtime.watcher, self.watched)
+
+    async def details(self) -> ExecutionDetails:
+        """Read the details now. Raises TransportError, ResponseError, DecodeError."""
+        spec = operations.execution_details(self.project_id, self.id)
+
+        def decode(data: Any) -> ExecutionDetails:
+            return codec.details(data, project_id=self.project_id, execution_id=self.id)
+
+        found = await self._runtime.exchange.read(spec, Lane.READ, decode)
+        self._runtime.observers.note_word(found.status)
+        return found
+
+    async def status(self) -> ExecutionStatus:
+        """Read the status now. Where the status-only operation is not served, the details are read."""
+        spec = operations.execution_status(self.project_id, self.id)
+        try:
+            word = await self._runtime.exchange.read(spec, Lane.READ, codec.status_only)
+        except errors.DecodeError:
+            pass  # its answer is not documented
+        except errors.ResponseError as error:
+            if error.status not in {404, 405, 501}:
+                raise
+        else:
+            self._runtime.observers.note_word(word)
+            return word
+        return (await self.details()).status
+
+    def steps(self, *, page_size: int = PAGE_SIZE) -> Pager[ExecutionStep]:
+        """The steps so far; `child_pipeline` leads to executions that a step started."""
+        return pager(
+            self._runtime,
+            lambda query: operations.execution_steps(self.project_id, self.id, query),
+            ExecutionStep,
+            lambda step: step.id,
+            size=page_size,
+        )
+
+    async def cancel(self, *, force: bool = False) -> None:
+        """Ask Maia to cancel the run (`force`: forcefully). Returns when the request is accepted, not when the run has ended.
+
+        What a finished run answers is not documented: expect Conflict, BadRequest or NotFound; `cancel_and_confirm` sorts it out.
+        """
+        spec = operations.cancel_execution(self.project_id, self.id, force=force)
+        await self._runtime.exchange.call(spec, Lane.CANCEL)
+        self._runtime.watcher.hasten(self.watched)
+
+    async def cancel_and_confirm(self, timeout: float = 60.0, *, force: bool = False) -> ExecutionDetails:
+        """Cancel, then wait at most `timeout` seconds for the end. A run that had finished before is returned as what it is.
+
+        Raises WaitTimeout when it has not ended, and the refusal of the cancel when the run goes on.
+        """
+        _check_timeout(timeout)
+        refusal: errors.ResponseError | None = None
+        try:
+            await self.cancel(force=force)
+        except errors.ResponseError as error:
+            if error.status in {401, 403, 429} or error.status >= 500:
+                raise
+            refusal = error
+        if refusal is not None:
+            found = await self.details()
+            if not found.is_terminal and found.status is not ExecutionStatus.CANCELLING:
+                raise refusal
+            if found.is_terminal:
+                return found
+        return await self.wait(timeout, check=False)
+
+    async def _cancel_owned(self) -> None:
+        """The PATCH from a task that the client owns: it goes out even if this task is cancelled again."""
+
+        async def bounded() -> None:
+            try:
+                with anyio.fail_after(CANCEL_BOUND):
+                    await self.cancel()
+            except (errors.MaiaError, TimeoutError) as error:
+                logger.warning("could not cancel execution %s: %s", self.id, error)
+
+        with contextlib.suppress(errors.SessionClosed):  # then nothing can go out any more, and the caller's own error says why
+            await asyncio.wait([self._runtime.owner.start(bounded(), name=f"cancel of {self.id}", finishes=True)])
+
+    def __repr__(self) -> str:
+        last = self.watched.last
+        return f"<PipelineExecution {self.id} {'not looked at yet' if last is None else last.word}>"
+
+
+def handle_of(runtime: Runtime, project_id: str, execution_id: str, *, triggered_at: float | None = None) -> PipelineExecution:
+    """A handle; `triggered_at` is the loop time of our own trigger."""
+    watched = runtime.watcher.watched(ExecutionSubject(runtime, project_id, execution_id))
+    if triggered_at is not None:
+        watched.triggered_at = triggered_at
+    return PipelineExecution(runtime, project_id, execution_id, watched)
+
+
+def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:
+    """Raise the error that an end other than SUCCESS is."""
+    kind = _UNSUCCESSFUL.get(details.status)
+    if kind is not None:
+        raise kind(execution=execution, details=details)
+
+
+def _check_choices(**choices: str) -> None:
+    for name, value in choices.items():
+        if value not in {"leave", "cancel"}:
+            raise errors.ConfigurationError(f"{name} must be 'leave' or 'cancel', is {value!r}")
+
+
+def _check_timeout(timeout: float | None) -> None:
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0):
+        raise errors.ConfigurationError(f"timeout must be None or a number of seconds, at least 0, is {timeout!r}")
