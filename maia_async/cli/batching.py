@@ -1,0 +1,128 @@
+"""Runs a batch for a command: progress on stderr, outcomes and report on stdout, nothing lost however it ends. It reads no file.
+
+it ends by                      runs that go on                                    outcomes written
+the end of the input            none                                               all
+Ctrl-C                          left; with `cancel_on_interrupt` told to cancel    all, LEFT_RUNNING among them
+SIGTERM, an error               left                                               all
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import anyio
+from attrs import define, field
+
+from maia_async import Batch, BatchReport, ExecutionRequest, Maia, MaiaError, Outcome, OutcomeState, PipelineExecution, Project
+from maia_async.cli.data import Form
+from maia_async.cli.exits import ExitStatus, exit_status_of
+from maia_async.cli.ledger import Doubt
+from maia_async.cli.program import Program
+from maia_async.cli.progress import BatchProgress
+from maia_async.cli.summary import write_report
+
+_CANCELS_AT_ONCE: Final = 20
+_CANCEL_BOUND: Final = 10.0
+
+
+@define(kw_only=True)
+class BatchRun:
+    """One batch on the command line. `options` are those of `Batch`."""
+
+    program: Program
+    maia: Maia
+    project: Project
+    title: str
+    requests: Sequence[ExecutionRequest]
+    options: dict[str, Any]
+    output: Form = "table"
+    cancel_on_interrupt: bool = False
+    _written: set[int] = field(factory=set)
+
+    async def run(self) -> BatchReport:
+        """The report, after it was written. Raises what the batch raises."""
+        progress = BatchProgress(self.program.talk, self.maia, self.title, len(self.requests))
+        # Lines of JSON on the same terminal would be written into the live display.
+        quiet = self.output == "json" and self.program.data.is_terminal
+        batch = Batch(self.project, self.requests, **self.options)
+        await batch.__aenter__()  # apart from the block: what is refused here has no report
+        try:
+            if quiet:
+                await self._iterate(batch, progress)
+            else:
+                with self.program.talk.display(progress.draw):
+                    await self._iterate(batch, progress)
+        except asyncio.CancelledError:
+            if self.cancel_on_interrupt and self.program.stopped_as is ExitStatus.INTERRUPTED:
+                await self._cancel(batch.outstanding)
+            raise
+        finally:
+            self._write(batch.report())
+        return batch.report()
+
+    async def _iterate(self, batch: Batch, progress: BatchProgress) -> None:
+        try:
+            async for outcome in batch:
+                progress.note(outcome)
+                self._deliver(outcome)
+        except asyncio.CancelledError:
+            self.program.say_stopped("requests under way get 10 seconds for their answers; Ctrl-C again ends at once")
+            raise
+        finally:
+            await batch.__aexit__(None, None, None)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        if self.output == "json":
+            self.program.data.json_line(outcome.to_dict())
+            self._written.add(outcome.index)
+
+    def _write(self, report: BatchReport) -> None:
+        self.program.ledger.doubts += [
+            Doubt(outcome.request, outcome.candidates) for outcome in report.outcomes if outcome.state is OutcomeState.UNKNOWN
+        ]
+        if self.output == "json":
+            for outcome in report.outcomes:
+                if outcome.index not in self._written:
+                    self._deliver(outcome)
+            self.program.data.json_line({"report": report.to_dict(outcomes=False)})
+        else:
+            if self.program.data.is_terminal:
+                self.program.data.line("")
+            write_report(self.program.data, report, self.maia.statistics())
+        self.program.all_on_stdout = True
+
+    async def _cancel(self, executions: Sequence[PipelineExecution]) -> None:
+        self.program.talk.say(f"cancelling {len(executions)} runs", "yellow")
+        limiter = anyio.Semaphore(_CANCELS_AT_ONCE)
+
+        async def cancel_one(execution: PipelineExecution) -> None:
+            async with limiter:
+                try:
+                    await execution.cancel()
+                except MaiaError as error:
+                    self.program.talk.say(f"could not cancel: {error}", "yellow")
+                else:
+                    self.program.ledger.cancelling.add(execution.id)
+
+        with anyio.move_on_after(_CANCEL_BOUND + 0.1 * len(executions)):
+            async with anyio.create_task_group() as tasks:
+                for execution in executions:
+                    tasks.start_soon(cancel_one, execution)
+
+
+def batch_status(report: BatchReport) -> ExitStatus:
+    """The exit code of a report.
+
+    report                                                               exit
+    every request was taken and ended with SUCCESS                       0
+    nothing was started, each time because the API or network failed     4
+    anything else                                                        1
+    """
+    if report.succeeded:
+        return ExitStatus.OK
+    never = report.total > 0 and report.counts[OutcomeState.NOT_STARTED] == report.total
+    if never and all(outcome.error is not None and exit_status_of(outcome.error) is ExitStatus.API_FAILED for outcome in report.outcomes):
+        return ExitStatus.API_FAILED
+    return ExitStatus.UNSUCCESSFUL

@@ -1,0 +1,60 @@
+"""Opens the client that a command talks through: the real Maia, or an embedded emulator when `--emulator` says so, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from maia_async import ConfigurationError, Maia, Observer, Project
+from maia_async.cli.exits import UsageProblem
+from maia_async.cli.options import Where
+from maia_async.cli.program import Program
+
+_CREDENTIALS: Final = ("MAIA_TOKEN", "MAIA_CLIENT_ID", "MAIA_CLIENT_SECRET")
+
+
+@asynccontextmanager
+async def connected(program: Program, where: Where, *, observers: tuple[Observer, ...] = ()) -> AsyncIterator[Maia]:
+    """A client; the program's ledger observes it. Raises UsageProblem and ConfigurationError before anything is sent."""
+    observers = (program.ledger, *observers)
+    if not where.emulator:
+        async with _client(program, where, observers) as maia:
+            yield maia
+        return
+    if where.region is not None or where.base_url is not None:
+        raise UsageProblem("--emulator runs an emulator of its own: give it without --region and --base-url")
+    from maia_async.emulator import Emulator  # noqa: PLC0415 - a server is loaded only by who asks for one
+
+    program.embedded = True
+    program.talk.say("using an embedded emulator with example data: nothing reaches Maia, and its runs end with this command", "cyan")
+    chosen = {} if where.project is None else {"project_id": where.project}
+    async with Emulator() as emulator, emulator.client(observers=observers, **chosen) as maia:
+        yield maia
+
+
+def project_of(maia: Maia, where: Where) -> Project:
+    """The project of `--project`, else of MAIA_PROJECT_ID. Raises UsageProblem when there is none."""
+    if where.project is None and maia.project_id is None:
+        raise UsageProblem("no project: give --project ID, or set MAIA_PROJECT_ID", "`maia projects list` shows the ids")
+    return maia.project(where.project)
+
+
+def _client(program: Program, where: Where, observers: tuple[Observer, ...]) -> Maia:
+    overrides: dict[str, Any] = {"observers": observers}
+    if where.region is not None:
+        # With an address from the environment, the region would be ignored without a word: the option wins.
+        overrides |= {"region": where.region, "base_url": None}
+    if where.base_url is not None:
+        if where.region is not None:
+            raise UsageProblem("give --region or --base-url, not both: a region is an address")
+        overrides["base_url"] = where.base_url
+    program.connection_options = where.repeated()
+    environ = program.environment.environ
+    try:
+        return Maia.from_env(environ, **overrides)
+    except ConfigurationError as error:
+        if any(environ.get(name, "").strip() for name in _CREDENTIALS):
+            raise
+        hint = "without an account: `maia demo` shows what it does, and --emulator runs this command against an embedded emulator"
+        raise UsageProblem(str(error), hint) from error

@@ -1,0 +1,131 @@
+"""Ctrl-C and SIGTERM at any moment: the exit code is right, and every run that was started has been named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.harness import DEV, PROJECT, Account
+
+from maia_async.cli.exits import ExitStatus
+from maia_async.emulator import Pipeline
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Holds from so many virtual seconds on."""
+    end: list[float] = []
+
+    def passed() -> bool:
+        now = asyncio.get_running_loop().time()
+        if not end:
+            end.append(now + seconds)
+        return now >= end[0]
+
+    return passed
+
+
+def batch_file(tmp_path: Path, count: int) -> str:
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([{"pipelineName": "slow", "environmentName": DEV}] * count))
+    return str(file)
+
+
+@pytest.mark.parametrize("moment", [step / 20 for step in range(32)])
+@pytest.mark.parametrize("command", ["run", "batch"])
+async def test_no_run_is_lost_at_any_moment(serve: Any, tmp_path: Path, command: str, moment: float) -> None:
+    """Latency makes the token take 0 to 0.4 s, and the triggers 0.4 to 0.8 s: the moments fall before, into and after each."""
+    argv = ["run", "slow", "--environment", DEV] if command == "run" else ["batch", batch_file(tmp_path, 5), "--max-running", "3"]
+    async with serve(Pipeline(name="slow", duration=1000), latency_in=0.2, latency_out=0.2) as account:
+        ended = await account.maia(*argv, stop_when=after(moment))
+
+        started = [run.id for run in account.emulator.control.executions()]
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert "interrupted" in ended.err
+    for run in started:
+        assert f"maia watch {run} --project {PROJECT}" in ended.err
+        assert command == "run" or run in ended.out
+    assert ended.err.count("maia watch") == len(started)
+
+
+async def test_the_words_say_how_to_cancel_all(account: Account, tmp_path: Path) -> None:
+    ended = await account.maia("batch", batch_file(tmp_path, 3), stop_when=after(3))
+
+    runs = [run.id for run in account.emulator.control.executions()]
+    assert "3 runs are still going in Maia:" in ended.err
+    assert f"maia cancel {' '.join(runs)} --project {PROJECT}" in ended.err
+    assert all(run.status == "RUNNING" for run in account.emulator.control.executions())
+
+
+async def test_many_runs_are_all_on_stdout_and_the_first_twenty_in_words(account: Account, tmp_path: Path) -> None:
+    ended = await account.maia("batch", batch_file(tmp_path, 30), stop_when=after(3))
+
+    assert all(run.id in ended.out for run in account.emulator.control.executions())
+    assert ended.err.count("maia watch") == 20
+    assert "and 10 more: their ids are on stdout, as LEFT_RUNNING" in ended.err
+
+
+async def test_cancel_on_interrupt_cancels(account: Account, tmp_path: Path) -> None:
+    ended = await account.maia("batch", batch_file(tmp_path, 3), "--cancel-on-interrupt", "--output", "json", stop_when=after(3))
+
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert "3 runs are being cancelled" in ended.err
+    assert all(run.status in {"CANCELLING", "CANCELLED"} for run in account.emulator.control.executions())
+    assert [line["state"] for line in ended.json_lines[:-1]] == ["LEFT_RUNNING"] * 3
+
+
+async def test_a_refused_cancel_leaves_the_run_in_the_words(account: Account, tmp_path: Path) -> None:
+    def ready() -> bool:
+        if len(account.emulator.control.executions()) < 2:
+            return False
+        if not said:
+            said.append(True)
+            return False
+        account.emulator.control.revoke_tokens()
+        account.emulator.control.finish(account.emulator.control.executions()[0].id, "SUCCESS")
+        return True
+
+    said: list[bool] = []
+
+    ended = await account.maia("batch", batch_file(tmp_path, 2), "--cancel-on-interrupt", stop_when=ready)
+
+    first, second = (run.id for run in account.emulator.control.executions())
+    assert f"maia watch {second}" in ended.err
+    assert first in ended.out
+
+
+async def test_sigterm_never_cancels(account: Account, tmp_path: Path) -> None:
+    ended = await account.maia("batch", batch_file(tmp_path, 2), "--cancel-on-interrupt", stop_when=after(3), stop_as=ExitStatus.TERMINATED)
+
+    assert ended.status == ExitStatus.TERMINATED
+    assert "terminated" in ended.err
+    assert "2 runs are still going" in ended.err
+    assert all(run.status == "RUNNING" for run in account.emulator.control.executions())
+
+
+async def test_watching_can_be_left(account: Account) -> None:
+    run = (await account.maia("run", "slow", "--environment", DEV, "--no-wait")).out.strip()
+
+    ended = await account.maia("watch", run, stop_when=after(5))
+
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert f"maia watch {run}" in ended.err
+
+
+async def test_connection_options_are_repeated_in_the_words(account: Account) -> None:
+    url = account.emulator.base_url
+
+    ended = await account.maia.with_environ(MAIA_BASE_URL="")("run", "slow", "--environment", DEV, "--base-url", url, stop_when=after(5))
+
+    assert f"--project {PROJECT} --base-url {url}" in ended.err
+
+
+async def test_runs_of_an_embedded_emulator_end_with_it(bare: Any) -> None:
+    ended = await bare("run", "Pipeline 1", "--environment", DEV, "--emulator", stop_when=after(2))
+
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert "the embedded emulator has ended, and with it 1 of its runs" in ended.err
+    assert "maia watch" not in ended.err

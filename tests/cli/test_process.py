@@ -1,0 +1,144 @@
+"""The real process: signals, exit codes, streams and start-up, in real time and a few only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCENARIO = "pipelines: [{name: slow, duration: 1000}]\nlatency_out: %s\n"
+
+
+def maia(*argv: str, **environ: str) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAIA_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "maia_async.cli", *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**kept, **environ},
+    )
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The variables of an emulator in a process of its own."""
+    file = tmp_path / "scenario.yaml"
+    file.write_text(SCENARIO % getattr(request, "param", 0))
+    with maia("emulator", "--port", "0", "--scenario", str(file)) as process:
+        assert process.stdout is not None
+        words = (process.stdout.readline() + process.stdout.readline()).split()
+        yield dict(word.split("=", 1) for word in words if "=" in word)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=5)
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([{"pipelineName": "slow", "environmentName": "Dev Env"}] * 3))
+    return str(file)
+
+
+@pytest.mark.parametrize(("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])
+def test_a_signal_ends_a_batch_in_order(emulator: dict[str, str], rows: str, number: signal.Signals, status: int, word: str) -> None:
+    with maia("run", "slow", "--environment", "Dev Env", **emulator) as process:
+        assert process.stderr is not None
+        run = process.stderr.readline().split()[-1]
+        process.send_signal(number)
+        _, err = process.communicate(timeout=5)
+
+    assert process.returncode == status
+    assert word in err
+    assert f"maia watch {run} --project {emulator['MAIA_PROJECT_ID']}" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("emulator", [8], indirect=True)
+def test_a_second_interrupt_ends_at_once(emulator: dict[str, str], rows: str) -> None:
+    """Answers take 8 seconds, so that the triggers are in doubt when the first interrupt comes."""
+    environ = {**emulator, "MAIA_CLIENT_ID": "", "MAIA_CLIENT_SECRET": "", "MAIA_TOKEN": "x" * 20}
+    with maia("batch", rows, "--output", "json", **environ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        wait_for_posts(emulator["MAIA_BASE_URL"])
+        process.send_signal(signal.SIGINT)
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=3)
+
+    assert process.returncode == 130
+    assert "Ctrl-C again ends at once" in first
+    assert "Traceback" not in err
+    assert {json.loads(line).get("state") for line in out.splitlines()[:-1]} == {"UNKNOWN"}
+    assert "3 more may have started" in err
+
+
+def wait_for_posts(base_url: str) -> None:
+    from urllib.request import urlopen
+
+    door = base_url.removesuffix("/dpc") + "/_emulator/requests"
+    for _ in range(1000):
+        with urlopen(door) as answer:
+            if answer.read().count(b"POST") >= 3:
+                return
+    raise AssertionError("the batch sent nothing")
+
+
+def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
+    with maia("pipelines", "list", "--emulator", "--output", "json") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+
+    assert process.returncode == 141
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+def test_a_stderr_that_nobody_reads_costs_no_data() -> None:
+    with maia("pipelines", "list", "--emulator", "--output", "json") as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.stdout is not None
+        out = process.stdout.read()
+
+    assert process.returncode == 0
+    assert len(json.loads(out)) == 3
+
+
+def test_without_the_extra_one_line_says_how_to_get_it() -> None:
+    program = (
+        "import sys; sys.modules['cyclopts'] = None\n"
+        "import importlib.util as u; real = u.find_spec\n"
+        "u.find_spec = lambda name, package=None: None if name == 'cyclopts' else real(name, package)\n"
+        "from maia_async.cli.__main__ import main; sys.exit(main(['demo']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=20)
+
+    assert ended.returncode == 2
+    assert ended.stderr == "maia: the command line needs an extra: pip install 'maia-async[cli]'\n"
+
+
+def test_help_loads_no_command_and_no_server() -> None:
+    program = (
+        "import sys; from maia_async.cli.__main__ import main; main(['--help'])\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('maia_async.cli.commands.', 'maia_async.emulator', 'yaml'))))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_closed_streams_do_not_matter() -> None:
+    command = f"{sys.executable} -m maia_async.cli pipelines list --emulator >&- 2>&-"
+
+    assert subprocess.run(["sh", "-c", command], check=False, timeout=20).returncode == 0
