@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -43,6 +44,7 @@ from maia_async.session import Session
 from maia_async.wire.answers import error_of, may_send_again
 from maia_async.wire.codec import parse_json
 from maia_async.wire.landing import Landing, landing_of
+from maia_async.wire.operations import Query
 from maia_async.wire.requests import Reply, RequestSpec
 
 T = TypeVar("T")
@@ -94,41 +96,37 @@ class Exchange:
 
         tries: instead of the policy's. ride_out: wait through any pause. in_doubt: told True just before an attempt
         goes out, and False when its answer shows that it was not carried out; what it was told last holds when this raises.
-        Raises InvalidRequest (a body that is no JSON), TransportError, ResponseError, SessionClosed, and what getting a token raises.
+        Raises InvalidRequest (what no URL or JSON can carry), TransportError, ResponseError, SessionClosed, and what getting a token
+        raises.
         """
-        url = self._base_url + spec.path + (f"?{urlencode(spec.query)}" if spec.query else "")
+        url = self._base_url + spec.path + (_written(spec.query) if spec.query else "")
         body = None if spec.json is None else _encoded(spec.json)
         headers = None if body is None else _JSON
         replayed = False
 
         async def attempt() -> Reply | MaiaError:
             nonlocal replayed
-            # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
-            await self._auth.authorization()
-            slot = await self.governor.acquire(lane, method=spec.method, path=spec.path, ride_out=ride_out)
-            try:
-                # And again after it: the wait for a slot may have outlasted the token.
-                authorization = Secret(await self._auth.authorization())
-                if not authorization.fits_header:
-                    raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
-                if in_doubt is not None:
-                    in_doubt(True)
-                answer = await self._once(
-                    slot,
-                    lambda: self.session.send(spec.method, url, headers=headers, authorization=authorization, body=body),
-                    method=spec.method,
-                    path=spec.path,
-                    lane=lane,
-                    secret=authorization,
-                )
-            finally:
-                slot.unused()
-            if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
-                in_doubt(False)
-            if isinstance(answer, Unauthorized) and not replayed and await self._has_another(authorization):
+            while True:
+                # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
+                await self._auth.authorization()
+                slot = await self.governor.acquire(lane, method=spec.method, path=spec.path, ride_out=ride_out)
+                try:
+                    # And again after it: the wait for a slot may have outlasted the token.
+                    authorization = Secret(await self._auth.authorization())
+                    if not authorization.fits_header:
+                        raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
+                    if in_doubt is not None:
+                        in_doubt(True)
+                    send = partial(self.session.send, spec.method, url, headers=headers, authorization=authorization, body=body)
+                    answer = await self._once(slot, send, method=spec.method, path=spec.path, lane=lane, secret=authorization)
+                finally:
+                    slot.unused()
+                if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
+                    in_doubt(False)
+                # A loop: calling itself, `attempt` would be a reference cycle for every request.
+                if not isinstance(answer, Unauthorized) or replayed or not await self._has_another(authorization):
+                    return answer
                 replayed = True
-                return await attempt()
-            return answer
 
         return await self._until_final(spec, attempt, tries or self._retry.max_tries, ride_out=ride_out)
 
@@ -167,7 +165,7 @@ class Exchange:
 
     async def _once(self, slot: Slot, send: Attempt, *, method: str, path: str, lane: Lane, secret: Secret | None) -> Reply | MaiaError:
         """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for the slot, counts and tells."""
-        started = anyio.current_time()
+        started = anyio.current_time() if self.observers else 0.0
         reply: Reply | None = None
         answer: Reply | MaiaError
         try:
@@ -257,6 +255,13 @@ def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
     except DecodeError as error:
         failure = error.at(spec.method, spec.path, reply.status)
     raise failure
+
+
+def _written(query: Query) -> str:
+    try:
+        return f"?{urlencode(query)}"
+    except UnicodeEncodeError:
+        raise InvalidRequest([FieldProblem("query", "contains characters that no URL can carry")]) from None
 
 
 def _encoded(value: Any) -> bytes:
