@@ -9,6 +9,7 @@ from maia_async.errors import BadRequest as BadRequest
 from maia_async.errors import ConfigurationError as ConfigurationError
 from maia_async.errors import Conflict as Conflict
 from maia_async.errors import ConnectFailed as ConnectFailed
+from maia_async.errors import CreateOutcomeUnknown as CreateOutcomeUnknown
 from maia_async.errors import DecodeError as DecodeError
 from maia_async.errors import Disconnected as Disconnected
 from maia_async.errors import ExecutionCancelled as ExecutionCancelled
@@ -40,6 +41,8 @@ from maia_async.events import ExecutionTriggered as ExecutionTriggered
 from maia_async.events import Observer as Observer
 from maia_async.events import RateLimitPaused as RateLimitPaused
 from maia_async.events import RequestFinished as RequestFinished
+from maia_async.events import StreamingChanged as StreamingChanged
+from maia_async.events import StreamingPipelineCreated as StreamingPipelineCreated
 from maia_async.events import TokenRefreshed as TokenRefreshed
 from maia_async.events import TriggerAbandoned as TriggerAbandoned
 from maia_async.events import UnknownValueSeen as UnknownValueSeen
@@ -57,6 +60,24 @@ from maia_async.models import ProjectSummary as ProjectSummary
 from maia_async.models import PublishedPipeline as PublishedPipeline
 from maia_async.models import Response as Response
 from maia_async.models import StepResult as StepResult
+from maia_async.models.streaming import AbsTarget as AbsTarget
+from maia_async.models.streaming import Authentication as Authentication
+from maia_async.models.streaming import Db2ForISource as Db2ForISource
+from maia_async.models.streaming import MySqlSource as MySqlSource
+from maia_async.models.streaming import OracleSource as OracleSource
+from maia_async.models.streaming import OtherSource as OtherSource
+from maia_async.models.streaming import OtherTarget as OtherTarget
+from maia_async.models.streaming import PostgresSource as PostgresSource
+from maia_async.models.streaming import S3Target as S3Target
+from maia_async.models.streaming import SecretReference as SecretReference
+from maia_async.models.streaming import SecretType as SecretType
+from maia_async.models.streaming import SnowflakeConnection as SnowflakeConnection
+from maia_async.models.streaming import SnowflakeTarget as SnowflakeTarget
+from maia_async.models.streaming import SourceConnection as SourceConnection
+from maia_async.models.streaming import SqlServerSource as SqlServerSource
+from maia_async.models.streaming import StreamingPipelineDefinition as StreamingPipelineDefinition
+from maia_async.models.streaming import StreamingState as StreamingState
+from maia_async.models.streaming import Table as Table
 from maia_async.orchestration import Batch as Batch
 from maia_async.orchestration import BatchReport as BatchReport
 from maia_async.orchestration import Outcome as Outcome
@@ -71,4 +92,5 @@ from maia_async.problems import ProblemDetail as ProblemDetail
 from maia_async.resources import Pager as Pager
 from maia_async.resources import PipelineExecution as PipelineExecution
 from maia_async.resources import Project as Project
+from maia_async.resources import StreamingPipeline as StreamingPipeline
 from maia_async.statistics import Statistics as Statistics

@@ -78,7 +78,12 @@ class Maia:
         self._watcher = Watcher(policy=poll, governor=self._governor, owner=self._owner)
         self._desk = TriggerDesk(exchange=self._exchange, owner=self._owner, observers=self._observers)
         self._runtime = Runtime(
-            exchange=self._exchange, watcher=self._watcher, owner=self._owner, observers=self._observers, trigger=self._desk
+            exchange=self._exchange,
+            watcher=self._watcher,
+            owner=self._owner,
+            observers=self._observers,
+            trigger=self._desk,
+            settle=trigger.settle,
         )
 
     @classmethod

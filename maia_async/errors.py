@@ -17,6 +17,7 @@
     │     └─ GatewayTimeout (504)
     ├─ DecodeError                     an answer that is not what was promised: .problems are `$.path` lines
     ├─ TriggerOutcomeUnknown           a run may have started: .candidates .request .execution_tag
+    ├─ CreateOutcomeUnknown            a streaming pipeline may have been created: .candidates .name
     ├─ StatusUnavailable               the run goes on, we cannot see it: .execution .last_details
     ├─ StreamingStopped                a streaming pipeline ended
     ├─ WaitTimeout (TimeoutError)      our own deadline passed: .execution .last_details
@@ -220,6 +221,19 @@ class TriggerOutcomeUnknown(MaiaError):
         super().__init__(text + "; it was not sent again: look at the list of executions before you start it once more")
 
 
+class CreateOutcomeUnknown(MaiaError):
+    """A POST that creates a streaming pipeline got no usable answer, and the list does not settle it. It was not sent again.
+
+    Attributes: `name`, `candidates` (ids of the pipelines of that name, possibly none). The cause is in `__cause__`.
+    """
+
+    def __init__(self, name: str, *, candidates: Iterable[str] = ()) -> None:
+        self.name = name
+        self.candidates = tuple(candidates)
+        known = f"it may be one of {', '.join(self.candidates)}" if self.candidates else "the list does not show it yet"
+        super().__init__(f"streaming pipeline {name!r} may have been created: {known}; it was not sent again")
+
+
 class StatusUnavailable(MaiaError):
     """The state of a run could not be read for `PollPolicy.max_unreachable` seconds; the run itself may well go on.
 
@@ -245,13 +259,15 @@ class StreamingStopped(MaiaError):
 class WaitTimeout(MaiaError, TimeoutError):
     """The `timeout` of a wait of ours passed. The run goes on unless `on_timeout="cancel"` was asked for.
 
-    Attributes: `execution` (the handle that was awaited; await it again to go on), `last_details` (or None), `details` (the same).
+    Attributes: `execution` (the handle that was awaited; await it again to go on), `last_details` (or None), `details` (the same),
+    `timeline` (streaming pipelines: the states seen, each with its time).
     """
 
-    def __init__(self, message: str, *, execution: Any, last_details: Any = None) -> None:
+    def __init__(self, message: str, *, execution: Any, last_details: Any = None, timeline: Iterable[Any] = ()) -> None:
         super().__init__(message)
         self.execution = execution
         self.last_details = last_details
+        self.timeline = tuple(timeline)
 
     @property
     def details(self) -> Any:

@@ -11,6 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from maia_async.models import ExecutionRequest, ExecutionStatus
+from maia_async.models.streaming import StreamingState
 
 
 @frozen(kw_only=True)
@@ -73,6 +74,25 @@ class ExecutionChanged(Event):
     execution_id: str
     previous: ExecutionStatus | None
     current: ExecutionStatus
+
+
+@frozen(kw_only=True)
+class StreamingPipelineCreated(Event):
+    """A streaming pipeline was created, or found again after the answer to its create was lost."""
+
+    project_id: str
+    pipeline_id: str
+    name: str
+
+
+@frozen(kw_only=True)
+class StreamingChanged(Event):
+    """A watched streaming pipeline showed another state than before (`previous` is None at the first look)."""
+
+    project_id: str
+    pipeline_id: str
+    previous: StreamingState | None
+    current: StreamingState
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -95,3 +95,20 @@ async def settle(*tasks: asyncio.Task[Any]) -> None:
     if cancelled is not None:
         raise cancelled
     await checkpoint_if_cancelled()  # a scope that was cancelled behind the shield has not told us yet
+
+
+async def sheltered(
+    owner: TaskOwner, coroutine: Coroutine[Any, Any, T], *, name: str, bound: float, orphan: Callable[[asyncio.Task[T]], None]
+) -> T:
+    """The result of `coroutine`, run by a task of `owner`. If the caller is cancelled, that task goes on for at most `bound` seconds and
+    `orphan` is told of its end; the cancellation is passed on at once.
+    """  # noqa: D205 - one rule, in two halves
+    task = owner.start(coroutine, name=name, finishes=True)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        timer = asyncio.get_running_loop().call_later(bound, task.cancel)
+        task.add_done_callback(lambda _: timer.cancel())
+        task.add_done_callback(orphan)
+        raise
+    return task.result()

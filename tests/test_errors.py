@@ -39,6 +39,7 @@ TREE: dict[str, tuple[type[BaseException], ...]] = {
     "GatewayTimeout": (errors.ServerError,),
     "DecodeError": (errors.MaiaError,),
     "TriggerOutcomeUnknown": (errors.MaiaError,),
+    "CreateOutcomeUnknown": (errors.MaiaError,),
     "StatusUnavailable": (errors.MaiaError,),
     "StreamingStopped": (errors.MaiaError,),
     "WaitTimeout": (errors.MaiaError, TimeoutError),
@@ -86,6 +87,7 @@ SAMPLES: dict[str, Callable[[], errors.MaiaError]] = {
     **{kind.__name__: lambda kind=kind: response_error(kind) for kind in RESPONSES},  # type: ignore[misc]  # a default binds the loop's value
     "DecodeError": lambda: errors.DecodeError(["$.a: missing"]),
     "TriggerOutcomeUnknown": lambda: errors.TriggerOutcomeUnknown(request=REQUEST, project_id="p", candidates=["e-1", "e-2"]),
+    "CreateOutcomeUnknown": lambda: errors.CreateOutcomeUnknown("stream", candidates=["s-1"]),
     "StatusUnavailable": lambda: errors.StatusUnavailable("said", execution=Handle(), last_details=FAILED),
     "StreamingStopped": lambda: errors.StreamingStopped("said", pipeline=Handle(), timeline=["STARTING", "NOT_RUNNING"]),
     "WaitTimeout": lambda: errors.WaitTimeout("said", execution=Handle(), last_details=FAILED),

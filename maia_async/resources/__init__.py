@@ -3,5 +3,6 @@
 from maia_async.resources.execution import PipelineExecution
 from maia_async.resources.pager import Pager
 from maia_async.resources.project import Project
+from maia_async.resources.streaming import StreamingPipeline
 
-__all__ = ["Pager", "PipelineExecution", "Project"]
+__all__ = ["Pager", "PipelineExecution", "Project", "StreamingPipeline"]

@@ -13,6 +13,8 @@ from maia_async.resources.execution import PipelineExecution, handle_of
 from maia_async.resources.lists import PAGE_SIZE, by_name, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
+from maia_async.resources.streaming import StreamingPipeline, stream_of
+from maia_async.resources.streaming_list import StreamingPipelines
 from maia_async.wire import operations
 
 
@@ -141,6 +143,15 @@ class Project:
     def executions(self) -> Executions:
         """Its executions."""
         return Executions(self.runtime, self.id)
+
+    @property
+    def streaming_pipelines(self) -> StreamingPipelines:
+        """Its streaming pipelines."""
+        return StreamingPipelines(self.runtime, self.id)
+
+    def streaming_pipeline(self, streaming_pipeline_id: str) -> StreamingPipeline:
+        """A streaming pipeline by its id."""
+        return stream_of(self.runtime, self.id, streaming_pipeline_id)
 
     async def execute(
         self,

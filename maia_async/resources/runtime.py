@@ -32,3 +32,4 @@ class Runtime:
     owner: TaskOwner
     observers: Observers
     trigger: Trigger
+    settle: float  # TriggerPolicy.settle

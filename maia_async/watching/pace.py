@@ -1,11 +1,20 @@
 """When to look next: pure functions of age, load and failures. They read no clock and send nothing.
 
-Interval until the next look at something that has not ended, in seconds:
+Interval until the next look at a run that has not ended, in seconds:
 
-    interval = max(min_interval, load, min(max_interval, AGE_SHARE * age))
+    run_interval = max(min_interval, load, min(max_interval, AGE_SHARE * age))
 
     age     since it was started or first watched: a tenth of it, so a run of 20 s is noticed within 2 s and one of an hour within 30 s
     load    watched things / reads a second that the budget leaves for them: this may exceed max_interval, which is better than a 429
+
+Interval until the next look at a stream, which has no end:
+
+    age since the last command    interval
+    under a minute                max(STREAM_BUSY, load)
+    later                         max(STREAM_CALM, load, streams / STREAM_RATE)
+
+    STREAM_RATE is what streams may take of the budget in calm times: 500 of them are read every 111 s with 270 requests a minute, 20 of
+    them every 15 s with 80. A drop is noticed half an interval later at the median.
 
 First look: at once, except at a run that we started ourselves under a rate limit: it has hardly begun, so that look waits min_interval.
 Without a rate limit reads cost nothing and the first look is at once, too.
@@ -22,12 +31,29 @@ from typing import Final
 from maia_async.policies import PollPolicy
 
 AGE_SHARE: Final = 0.1
+LONGEST_LOAD: Final = 3600.0
+STREAM_FRESH: Final = 60.0
+STREAM_BUSY: Final = 3.0
+STREAM_CALM: Final = 15.0
+STREAM_RATE: Final = 4.5
 
 
-def interval(policy: PollPolicy, *, age: float, watched: int, rate: float) -> float:
-    """Seconds until the next look; `rate` is how many reads a second the budget leaves for polls (may be infinite)."""
-    load = watched / rate if rate > 0 else math.inf
-    return max(policy.min_interval, min(load, 3600.0), min(policy.max_interval, AGE_SHARE * age))
+def run_interval(policy: PollPolicy, *, age: float, load: float) -> float:
+    """Seconds until the next look at a run."""
+    return max(policy.min_interval, load, min(policy.max_interval, AGE_SHARE * age))
+
+
+def stream_interval(policy: PollPolicy, *, age: float, load: float, streams: int) -> float:
+    """Seconds until the next look at a stream; its times stretch with `min_interval`, so that a scaled policy scales them."""
+    scale = policy.min_interval / PollPolicy().min_interval
+    if age < STREAM_FRESH * scale:
+        return max(policy.min_interval, load, STREAM_BUSY * scale)
+    return max(policy.min_interval, load, STREAM_CALM * scale, streams * scale / STREAM_RATE)
+
+
+def load_of(watched: int, rate: float) -> float:
+    """Seconds in which the budget allows one look at each of `watched` things; `rate` is looks a second, and may be infinite."""
+    return min(watched / rate, LONGEST_LOAD) if rate > 0 else LONGEST_LOAD
 
 
 def first_look(policy: PollPolicy, *, just_triggered: bool, rate: float) -> float:

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 from attrs import define, field
 
+from maia_async.policies import PollPolicy
+
 MOST_CHANGES: Final = 64
 NEVER: Final = float("-inf")
 
@@ -44,6 +46,9 @@ class Subject(Protocol):
 
     async def look(self, in_doubt: Callable[[bool], None]) -> Sighting:
         """Read it once, without retries: the watcher's own rhythm is the retry. `in_doubt(True)` when the request goes out."""
+
+    def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:
+        """Seconds until the next look; `alike` is how many things of its kind are watched (see `pace.py`)."""
 
     def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
         """Whether a failed read ends the wait, `since_trigger` seconds after our own trigger (None: not triggered by us)."""
@@ -81,6 +86,7 @@ class Watched:
 
     subject: Subject
     triggered_at: float | None = None
+    command: str | None = None  # the last one that we gave
     since: float | None = None  # what its age counts from: our trigger, the first wait, or the last command
     looked_at: float = NEVER
     due: float = NEVER
@@ -113,6 +119,10 @@ class Watched:
             self._changes = deque(maxlen=MOST_CHANGES)
             if self.last is not None:
                 self._changes.append((self.version, self.last))
+
+    def changes(self) -> tuple[tuple[int, Sighting], ...]:
+        """The remembered changes, oldest first, each with its version."""
+        return tuple(self._changes or ())
 
     def change_after(self, version: int) -> tuple[int, Sighting] | None:
         """The oldest remembered change after `version`, with its own version."""

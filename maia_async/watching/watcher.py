@@ -24,6 +24,7 @@ import heapq
 import itertools
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
@@ -35,7 +36,7 @@ from maia_async.errors import MaiaError
 from maia_async.governor import Governor
 from maia_async.policies import PollPolicy
 from maia_async.tasks import TaskOwner, end
-from maia_async.watching.pace import after_failure, first_look, interval
+from maia_async.watching.pace import after_failure, first_look, load_of
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched
 
 LAST_LOOK_GRANT: Final = 2.0
@@ -55,6 +56,7 @@ class Watcher:
         self._owner = owner
         self._all: WeakValueDictionary[tuple[str, ...], Watched] = WeakValueDictionary()
         self._active: dict[Watched, None] = {}
+        self._kinds: Counter[str] = Counter()
         self._due: list[tuple[float, int, Watched]] = []
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._sequence = itertools.count()
@@ -133,6 +135,7 @@ class Watcher:
         self.waiting += 1
         if watched not in self._active:
             self._active[watched] = None
+            self._kinds[watched.subject.key[0]] += 1
             if watched.since is None:
                 watched.since = now if watched.triggered_at is None else watched.triggered_at
                 just = watched.triggered_at is not None and now - watched.triggered_at < self.policy.min_interval
@@ -147,7 +150,8 @@ class Watcher:
         watched.waiters.remove(waiter)
         self.waiting -= 1
         if not watched.waiters:
-            self._active.pop(watched, None)
+            del self._active[watched]
+            self._kinds[watched.subject.key[0]] -= 1
         if not self.waiting:
             self._due.clear()
             self._deadlines.clear()
@@ -222,7 +226,8 @@ class Watcher:
             if not self._settled(waiter) and waiter.closing:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))
         age = now - (now if watched.since is None else watched.since)
-        wait = interval(self.policy, age=age, watched=len(self._active), rate=self._governor.spare_rate())
+        load = load_of(len(self._active), self._governor.spare_rate())
+        wait = watched.subject.interval(self.policy, age=age, load=load, alike=self._kinds[watched.subject.key[0]])
         self._schedule(watched, now + wait)
 
     def _failed(self, watched: Watched, error: Exception) -> None:

@@ -10,6 +10,8 @@ import anyio
 
 from maia_async.errors import Forbidden, MaiaError, SessionClosed, StatusUnavailable, WaitTimeout
 from maia_async.models import ExecutionStatus
+from maia_async.policies import PollPolicy
+from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched
 
 
@@ -56,6 +58,9 @@ class FakeSubject:
         if isinstance(entry, BaseException):
             raise entry
         return FakeSighting(entry)
+
+    def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:
+        return run_interval(policy, age=age, load=load)
 
     def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
         return isinstance(error, Forbidden)

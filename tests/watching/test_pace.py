@@ -9,9 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maia_async.policies import PollPolicy
-from maia_async.watching.pace import after_failure, first_look, interval
+from maia_async.watching.pace import after_failure, first_look, load_of, run_interval, stream_interval
 
 POLICY = PollPolicy()
+
+
+def interval(policy: PollPolicy, *, age: float, watched: int, rate: float) -> float:
+    return run_interval(policy, age=age, load=load_of(watched, rate))
+
+
+@pytest.mark.parametrize(
+    ("age", "load", "streams", "seconds"),
+    [
+        pytest.param(0, 0.0, 1, 3.0, id="a command was just given"),
+        pytest.param(59, 0.0, 500, 3.0, id="within its minute, however many others are calm"),
+        pytest.param(59, 8.0, 500, 8.0, id="within its minute, as the budget allows"),
+        pytest.param(60, 0.0, 20, 15.0, id="calm, few"),
+        pytest.param(60, 0.0, 500, 500 / 4.5, id="calm, many: 270 requests a minute"),
+        pytest.param(60, 200.0, 500, 200.0, id="calm, and the budget is short"),
+    ],
+)
+def test_the_interval_of_streams_is_the_table(age: float, load: float, streams: int, seconds: float) -> None:
+    assert stream_interval(POLICY, age=age, load=load, streams=streams) == pytest.approx(seconds)
+
+
 SECONDS = st.floats(0, 1e7)
 POLICIES = st.builds(lambda least, more: PollPolicy(min_interval=least, max_interval=least + more), st.floats(0.01, 60), st.floats(0, 600))
 

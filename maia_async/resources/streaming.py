@@ -1,0 +1,219 @@
+"""A streaming pipeline as a handle: start it, await it, stop it, change it. Making a handle does no I/O; it restarts nothing by itself.
+
+What a read means for a wait is decided in `stream_wait.py`; what a failed read means:
+
+    a failed read                                          the wait
+    401 with a fresh token, credentials refused, 403       ends
+    404 within `not_found_grace` of our own create         goes on: not visible yet
+    any other 404                                          ends
+    an id that cannot be put into a path, a closed client  ends
+    anything else                                          goes on until `max_unreachable`
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+
+from attrs import define
+
+from maia_async import errors
+from maia_async.clock import utc_now
+from maia_async.events import StreamingChanged
+from maia_async.governor import Lane
+from maia_async.models.streaming import StreamingPipelineDefinition, StreamingState, definition_problems
+from maia_async.policies import PollPolicy
+from maia_async.resources.runtime import Runtime
+from maia_async.resources.stream_wait import Arrival, Sight, ensured, timeline
+from maia_async.watching.pace import stream_interval
+from maia_async.watching.watched import Sighting, Watched
+from maia_async.wire import streaming
+
+START_GRACE = 60.0
+
+
+@define(slots=True)
+class StreamSubject:
+    """A streaming pipeline for the watcher. It never ends, so only the waiters' own wishes do."""
+
+    _runtime: Runtime
+    project_id: str
+    pipeline_id: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Kind, project, pipeline."""
+        return ("stream", self.project_id, self.pipeline_id)
+
+    async def look(self, in_doubt: Callable[[bool], None]) -> Sight:
+        """One status read on the polls' lane."""
+        spec = streaming.streaming_pipeline_status(self.project_id, self.pipeline_id)
+        word = await self._runtime.exchange.read(spec, Lane.POLL, streaming.read_state, tries=1, ride_out=True, in_doubt=in_doubt)
+        self._runtime.observers.note_word(word)
+        return Sight(word, utc_now())
+
+    def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:
+        """Every few seconds for a minute after a command, then as their number allows."""
+        return stream_interval(policy, age=age, load=load, streams=alike)
+
+    def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
+        """As the table of this module says."""
+        if isinstance(error, errors.NotFound):
+            return since_trigger is None or since_trigger > self._runtime.watcher.policy.not_found_grace
+        if isinstance(error, errors.ResponseError):
+            return isinstance(error, errors.Unauthorized | errors.Forbidden)
+        return isinstance(error, errors.InvalidRequest | errors.MisuseError | errors.ConfigurationError)
+
+    def unavailable(self, watched: Watched, seconds: float) -> Exception:
+        """StatusUnavailable."""
+        text = f"streaming pipeline {self.pipeline_id} could not be read for {seconds:.0f} s; it may well go on: {watched.failure}"
+        return errors.StatusUnavailable(text, execution=self._handle(watched), last_details=watched.last and watched.last.value)
+
+    def timed_out(self, watched: Watched, timeout: float) -> Exception:
+        """WaitTimeout with the states seen."""
+        seen = timeline(watched)
+        said = " -> ".join(word.value for word, _ in seen) or "no state seen"
+        text = f"streaming pipeline {self.pipeline_id} is not there after {timeout:g} s: {said}"
+        last = watched.last and watched.last.value
+        return errors.WaitTimeout(text, execution=self._handle(watched), last_details=last, timeline=seen)
+
+    def tell_change(self, watched: Watched, before: Sighting | None) -> None:
+        """Tell the observers."""
+        if self._runtime.observers and watched.last is not None:
+            previous = None if before is None else before.word
+            event = StreamingChanged(
+                at=utc_now(), project_id=self.project_id, pipeline_id=self.pipeline_id, previous=previous, current=watched.last.word
+            )
+            self._runtime.observers.emit(event)
+
+    def closed(self) -> Exception:
+        """SessionClosed."""
+        return errors.SessionClosed(f"this Maia client is closed; streaming pipeline {self.pipeline_id} was left as it is")
+
+    def _handle(self, watched: Watched) -> StreamingPipeline:
+        return StreamingPipeline(self._runtime, self.project_id, self.pipeline_id, watched)
+
+
+@define(slots=True, eq=False, repr=False)
+class StreamingPipeline:
+    """A streaming pipeline by id. `await pipeline` waits until it is STREAMING.
+
+    Made by `Project.streaming_pipeline`, and by `get` and `create` of `Project.streaming_pipelines`. `watched` is for the package only.
+    """
+
+    _runtime: Runtime
+    project_id: str
+    id: str
+    watched: Watched
+
+    def __await__(self) -> Generator[object, None, StreamingState]:
+        """The same as `wait_for("STREAMING")`."""
+        return self.wait_for(StreamingState.STREAMING).__await__()
+
+    @property
+    def last_state(self) -> StreamingState | None:
+        """The last state that a wait of ours saw, or None."""
+        state: StreamingState | None = None if self.watched.last is None else self.watched.last.value
+        return state
+
+    async def status(self) -> StreamingState:
+        """Read the state now. Raises TransportError, ResponseError, DecodeError."""
+        spec = streaming.streaming_pipeline_status(self.project_id, self.id)
+        word = await self._runtime.exchange.read(spec, Lane.READ, streaming.read_state)
+        self._runtime.observers.note_word(word)
+        return word
+
+    async def definition(self) -> StreamingPipelineDefinition:
+        """Read the definition."""
+        spec = streaming.get_streaming_pipeline(self.project_id, self.id)
+        return await self._runtime.exchange.read(spec, Lane.READ, streaming.read_definition)
+
+    async def replace(self, definition: StreamingPipelineDefinition) -> StreamingPipelineDefinition:
+        """Replace the whole definition; returns it as the API tells it. Raises InvalidRequest with every problem before sending."""
+        check_definition(definition)
+        spec = streaming.replace_streaming_pipeline(self.project_id, self.id, definition.to_dict())
+        return await self._runtime.exchange.read(spec, Lane.TRIGGER, streaming.read_definition)
+
+    async def delete(self) -> None:
+        """Delete the pipeline."""
+        await self._runtime.exchange.call(streaming.delete_streaming_pipeline(self.project_id, self.id), Lane.TRIGGER)
+
+    async def start(self) -> None:
+        """Ask for START; returns when it is accepted. Raises Conflict when it is running already; `ensure_streaming` sorts that out."""
+        await self._command("START")
+
+    async def stop(self) -> None:
+        """Ask for STOP; returns when it is accepted. Raises Conflict when it is stopped already; `ensure_stopped` sorts that out."""
+        await self._command("STOP")
+
+    async def wait_for(self, *states: str, timeout: float | None = None, start_grace: float = START_GRACE) -> StreamingState:
+        """Wait until the pipeline shows one of `states`, and return it. No timeout of ours ends a snapshot, which may take hours.
+
+        Waiting for STREAMING: NOT_RUNNING is no failure until a read later than `start_grace` seconds after the start (or the beginning of
+        this wait), unless it was seen running meanwhile; then StreamingStopped. Raises WaitTimeout with `.timeline`, StatusUnavailable,
+        Unauthorized, Forbidden, NotFound, SessionClosed, ConfigurationError for no or unknown states.
+        """
+        return await self.arrive(_states(states), timeout=timeout, start_grace=start_grace)
+
+    async def ensure_streaming(self, timeout: float | None = None) -> None:
+        """Start it if it does not run, and wait until it is STREAMING. Doing so again does nothing.
+
+        Raises what `wait_for` raises; StreamingStopped when it stops on the way: it is not restarted here, `supervise` does that.
+        """
+        await ensured(self, StreamingState.STREAMING, timeout)
+
+    async def ensure_stopped(self, timeout: float | None = None) -> None:
+        """Stop it if it runs, and wait until it is NOT_RUNNING. Doing so again does nothing."""
+        await ensured(self, StreamingState.NOT_RUNNING, timeout)
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two tries of a command that the API refuses, for `ensure_*`."""
+        return self._runtime.watcher.policy.min_interval
+
+    async def arrive(
+        self, wanted: frozenset[StreamingState], *, ran: bool = False, timeout: float | None = None, start_grace: float = START_GRACE
+    ) -> StreamingState:
+        """`wait_for`, for the package's own use; `ran`: it was seen running already."""
+        self.watched.keep_changes()
+        arrival = Arrival(self, wanted, asyncio.get_running_loop().time, ran, start_grace=start_grace)
+        await self._runtime.watcher.wait(self.watched, arrival, timeout=timeout)
+        return arrival.state
+
+    async def _command(self, command: streaming.Command) -> None:
+        spec = streaming.command_streaming_pipeline(self.project_id, self.id, command)
+        try:
+            await self._runtime.exchange.call(spec, Lane.TRIGGER)
+        finally:
+            # After a failure, too: it may have landed.
+            self._runtime.watcher.hasten(self.watched)
+            self.watched.command = command
+
+    def __repr__(self) -> str:
+        return f"<StreamingPipeline {self.id} {self.last_state or 'not looked at yet'}>"
+
+
+def stream_of(runtime: Runtime, project_id: str, pipeline_id: str, *, created_at: float | None = None) -> StreamingPipeline:
+    """A handle; `created_at` is the loop time of our own create."""
+    watched = runtime.watcher.watched(StreamSubject(runtime, project_id, pipeline_id))
+    if created_at is not None:
+        watched.triggered_at = created_at
+    return StreamingPipeline(runtime, project_id, pipeline_id, watched)
+
+
+def check_definition(definition: StreamingPipelineDefinition) -> None:
+    """Raise InvalidRequest with every problem of a definition."""
+    problems = definition_problems(definition)
+    if problems:
+        raise errors.InvalidRequest(problems, what="streaming pipeline definition")
+
+
+def _states(words: tuple[str, ...]) -> frozenset[StreamingState]:
+    if not words:
+        raise errors.ConfigurationError("name at least one state to wait for, for example 'STREAMING'")
+    states = frozenset(StreamingState(word) for word in words)
+    for state in states:
+        if not state.is_known:
+            known = ", ".join(member.value for member in StreamingState)
+            raise errors.ConfigurationError(f"{state.value!r} is not a state of a streaming pipeline; known are {known}")
+    return states
