@@ -5,6 +5,8 @@ from maia_async.emulator.control import Control, ServerRun
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Credential, Environment, Outcome, Pipeline, Project, Scenario, Step
 from maia_async.emulator.server import Emulator
+from maia_async.emulator.streamcontrol import ServerStream, StreamChange
+from maia_async.emulator.streamscript import StreamScript
 
 __all__ = [
     "Clock",
@@ -18,5 +20,8 @@ __all__ = [
     "Readings",
     "Scenario",
     "ServerRun",
+    "ServerStream",
     "Step",
+    "StreamChange",
+    "StreamScript",
 ]

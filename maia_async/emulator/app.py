@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 
+from maia_async.emulator.definitions import without_secrets
 from maia_async.emulator.dice import draw
 from maia_async.emulator.door import Door
-from maia_async.emulator.exchange import Call, Reply, refusal
+from maia_async.emulator.exchange import API, Call, Reply, refusal
 from maia_async.emulator.problems import Refused
 from maia_async.emulator.ratelimit import retry_after
 from maia_async.emulator.requestlog import LoggedRequest
@@ -29,7 +31,6 @@ from maia_async.emulator.scenario import Credential
 from maia_async.emulator.service import Service
 from maia_async.emulator.times import http_date
 
-API: Final = "/dpc"
 TOKEN: Final = "/oauth/dpc/token"  # noqa: S105 - a path
 DOOR: Final = "/_emulator"
 _LOGGED_BODY: Final = 64 * 1024
@@ -107,7 +108,8 @@ class App:
             raise Refused(404, "No such path")
         call.client = self._authorized(request, now)
         entry.client_id = call.client.client_id
-        entry.body = _loggable(body) if body else None
+        is_definition = "streaming-pipelines" in call.segments
+        entry.body = _loggable(body, hook=without_secrets if is_definition else None) if body else None
         methods = resource(call.segments)
         if methods is None:
             raise Refused(404, "No such path")
@@ -160,11 +162,11 @@ async def _body(request: web.BaseRequest) -> bytes:
         raise Refused(HTTPStatus.BAD_REQUEST, "Failed to read request: the body is broken") from None
 
 
-def _loggable(body: bytes) -> object:
+def _loggable(body: bytes, *, hook: Callable[[dict[str, Any]], Any] | None) -> object:
     if len(body) > _LOGGED_BODY:
         return f"{len(body)} bytes"
     try:
-        return json.loads(body)
+        return json.loads(body, object_hook=hook)
     except (ValueError, RecursionError):
         return body.decode("utf-8", errors="replace")
 

@@ -1,4 +1,4 @@
-"""The two request bodies of executions, checked as their schemas say; all violations at once, unknown keys ignored; pure.
+"""The request bodies of executions and commands, checked as their schemas say; all violations at once, unknown keys ignored; pure.
 
 | field                                              | refused with 400 when                                       |
 | -------------------------------------------------- | ----------------------------------------------------------- |
@@ -9,6 +9,7 @@
 | gridVariables                                      | not a map of lists of lists of texts                        |
 | forceUpdate (terminate)                            | missing or not a boolean                                    |
 | status (terminate)                                 | missing or anything but CANCELLED                           |
+| command (streaming)                                | missing or neither START nor STOP, in any letter case (#3)  |
 """
 
 from __future__ import annotations
@@ -60,6 +61,16 @@ def parsed_termination(body: Mapping[str, Any]) -> bool:
     if violations:
         raise invalid(*violations)
     return bool(body["forceUpdate"])
+
+
+def parsed_command(body: Mapping[str, Any]) -> str:
+    """`START` or `STOP`, or `Refused`."""
+    word = body.get("command")
+    if word is None:
+        raise invalid("command: must not be null")
+    if not isinstance(word, str) or word.upper() not in {"START", "STOP"}:
+        raise invalid("command: must be one of START, STOP")
+    return word.upper()
 
 
 def _order_violations(body: Mapping[str, Any]) -> Iterator[str]:

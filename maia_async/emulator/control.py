@@ -1,5 +1,7 @@
 """The powers over a running emulator that no client of the real Maia has: look at everything, settle runs, move time, change readings.
 
+Those over streaming pipelines are a class of their own beside this one, and are inherited.
+
 The HTTP door offers the same; this object is for tests in the same process. What it is asked wrongly it refuses with ConfigurationError,
 or with `Refused` (404, 409) for runs that are unknown or ended.
 """
@@ -19,7 +21,8 @@ from maia_async.emulator.problems import Refused, unknown
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.requestlog import LoggedRequest
 from maia_async.emulator.scenario import DEFAULT_PROJECT, Outcome
-from maia_async.emulator.service import Service
+from maia_async.emulator.streamcontrol import StreamPowers
+from maia_async.emulator.streams import shown_at
 from maia_async.emulator.times import floored
 from maia_async.errors import ConfigurationError
 
@@ -46,16 +49,8 @@ class ServerRun:
     grid_variables: Mapping[str, Sequence[Sequence[str]]] | None
 
 
-class Control:
+class Control(StreamPowers):
     """`emulator.control`."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    @property
-    def now(self) -> float:
-        """API seconds since 1970."""
-        return self._service.clock.now()
 
     @property
     def readings(self) -> Readings:
@@ -195,6 +190,7 @@ class Control:
             "answers": {str(status): count for status, count in sorted(service.answers.items())},
             "tokens_issued": service.tokens.issued,
             "executions": len(service.account.runs),
+            "streams": len(service.account.streams.all),
         }
 
     def state(self) -> dict[str, Any]:
@@ -214,6 +210,7 @@ class Control:
                 for project in account.projects.values()
             ],
             "executions": dict(Counter(status_at(run, now) for run in account.runs.values())),
+            "streams": dict(Counter(shown_at(stream, now) for stream in account.streams.all.values())),
             "readings": attrs.asdict(service.readings),
             "network": {"latency_in": service.latency_in, "latency_out": service.latency_out, "list_lag": service.list_lag},
         }

@@ -12,6 +12,12 @@
 | POST /executions                 | as `Control.add_execution`    | 201 `{ids}`                                   |
 | GET /executions/{id}             |                               | the run                                       |
 | PATCH /executions/{id}           | status, message               | the run                                       |
+| GET /streams                     |                               | every streaming pipeline, with its history    |
+| POST /streams                    | as `Control.create_stream`    | 201 `{ids}`                                   |
+| GET /streams/{id}                |                               | the pipeline                                  |
+| PATCH /streams/{id}              | status (null: release), script | the pipeline; `script` holds changes         |
+| POST /streams/{id}/start, /stop  | external                      | the pipeline                                  |
+| POST /streams/{id}/drop          |                               | the pipeline                                  |
 | PATCH /pipelines                 | name, enabled, project_id     | 204                                           |
 | POST /tokens/revoke              |                               | `{revoked}`                                   |
 """
@@ -31,6 +37,7 @@ from maia_async.errors import ConfigurationError
 
 Body = dict[str, Any]
 Query = Mapping[str, str]
+_Power = Callable[[Control, Body, Query], Any]
 
 
 class Door:
@@ -42,15 +49,16 @@ class Door:
     def answer(self, method: str, path: str, query: Query, body: bytes, *, instance: str) -> Reply:
         """The reply to one request; raises `Refused`."""
         segments = [unquote(segment) for segment in path.strip("/").split("/")]
-        execution = segments[1] if len(segments) == 2 and segments[0] == "executions" else None
-        methods = _EXECUTION if execution is not None else _TABLE.get("/".join(segments))
+        id_name = _IDS.get(segments[0]) if len(segments) > 1 else None
+        pattern = segments if id_name is None else [segments[0], "*", *segments[2:]]
+        methods = _TABLE.get("/".join(pattern))
         if methods is None:
             raise Refused(404, f"{instance[:200]} is no path of the control door")
         if method not in methods:
             raise Refused(405, f"Allowed here: {', '.join(methods)}", headers={"Allow": ", ".join(methods)})
         given = parsed_object(body) if body else {}
-        if execution is not None:
-            given["execution_id"] = execution
+        if id_name is not None:
+            given[id_name] = segments[1]
         try:
             payload = methods[method](self._control, given, query)
         except (ConfigurationError, TypeError) as error:
@@ -58,7 +66,7 @@ class Door:
             raise Refused(400, str(error)) from None
         if payload is None:
             return Reply(204)
-        return Reply(201 if method == "POST" and segments == ["executions"] else 200, payload)
+        return Reply(201 if method == "POST" and id_name is None and segments[0] in _IDS else 200, payload)
 
 
 def _requests(control: Control, _: Body, query: Query) -> Any:
@@ -89,16 +97,37 @@ def _settle(control: Control, body: Body, _: Query) -> Any:
     return attrs.asdict(control.execution(body["execution_id"]))
 
 
+def _change_stream(control: Control, body: Body, _: Query) -> Any:
+    stream_id = body.pop("stream_id")
+    unknown = set(body) - {"status", "script"}
+    if unknown or not body:
+        raise ConfigurationError(f"give status, script or both; not {', '.join(sorted(unknown)) or 'nothing'}")
+    if "script" in body:
+        control.script_stream(stream_id, **_mapping(body["script"], "script"))
+    if "status" in body:
+        control.set_stream_state(stream_id, body["status"])
+    return attrs.asdict(control.stream(stream_id))
+
+
+def _stream_power(power: Callable[..., Any]) -> _Power:
+    def use(control: Control, body: Body, _: Query) -> Any:
+        power(control, **body)
+        return attrs.asdict(control.stream(body["stream_id"]))
+
+    return use
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{name} must be an object, is {value!r}")
+    return value
+
+
 def _enable(control: Control, body: Body, _: Query) -> None:
     control.enable(**{"pipeline_name" if name == "name" else name: value for name, value in body.items()})
 
 
-_Power = Callable[[Control, Body, Query], Any]
-
-_EXECUTION: Final[Mapping[str, _Power]] = {
-    "GET": lambda control, body, _: attrs.asdict(control.execution(**body)),
-    "PATCH": _settle,
-}
+_IDS: Final = {"executions": "execution_id", "streams": "stream_id"}
 _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
     "state": {"GET": lambda control, _, __: control.state()},
     "statistics": {"GET": lambda control, _, __: control.statistics()},
@@ -113,6 +142,15 @@ _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
         "GET": lambda control, _, __: [attrs.asdict(run) for run in control.executions()],
         "POST": lambda control, body, _: {"ids": control.add_execution(**body)},
     },
+    "executions/*": {"GET": lambda control, body, _: attrs.asdict(control.execution(**body)), "PATCH": _settle},
+    "streams": {
+        "GET": lambda control, _, __: [attrs.asdict(stream) for stream in control.streams()],
+        "POST": lambda control, body, _: {"ids": control.create_stream(**body)},
+    },
+    "streams/*": {"GET": lambda control, body, _: attrs.asdict(control.stream(**body)), "PATCH": _change_stream},
+    "streams/*/start": {"POST": _stream_power(Control.start_stream)},
+    "streams/*/stop": {"POST": _stream_power(Control.stop_stream)},
+    "streams/*/drop": {"POST": _stream_power(Control.drop_stream)},
     "pipelines": {"PATCH": _enable},
     "tokens/revoke": {"POST": lambda control, _, __: {"revoked": control.revoke_tokens()}},
 }

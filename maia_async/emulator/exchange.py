@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import define
 
@@ -12,6 +12,7 @@ from maia_async.emulator.problems import Refused
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Credential
 
+API: Final = "/dpc"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
@@ -41,8 +42,13 @@ class Reply:
 
 
 def refusal(error: Refused, instance: str, readings: Readings) -> Reply:
-    """The reply that a refusal becomes; a tag conflict may have the guide's shape (#8)."""
+    """The reply that a refusal becomes; a tag conflict (#8) and the problems of a definition (#7) may have the guides' shapes."""
     headers = error.headers or None
+    if error.fields:
+        if readings.definition_errors == "validation-errors":
+            # The guide prints the path as its pages do, from the version on.
+            return Reply(error.status, error.fields_body(instance.removeprefix(API)), JSON, headers)
+        error.violations = tuple(f"{name}: {message}" for name, message in error.fields)
     if error.kind == "tag" and readings.conflict_body == "error":
         return Reply(error.status, {"error": error.detail, "status": error.status}, JSON, headers)
     return Reply(error.status, error.body(instance), PROBLEM, headers)
@@ -51,9 +57,12 @@ def refusal(error: Refused, instance: str, readings: Readings) -> Reply:
 def shaped(fields: dict[str, Any], readings: Readings) -> dict[str, Any]:
     """An object as this reading prints it: without its absent fields, or with nulls, and perhaps with fields that nobody knows."""
     shape = fields if readings.null_fields == "null" else {name: value for name, value in fields.items() if value is not None}
-    if readings.extra_fields:
-        shape = {**shape, "futureField": {"nested": [1, None, "x"]}, "_links": []}
-    return shape
+    return extended(shape, readings)
+
+
+def extended(fields: dict[str, Any], readings: Readings) -> dict[str, Any]:
+    """An object with fields that nobody knows, in the reading that has them."""
+    return {**fields, "futureField": {"nested": [1, None, "x"]}, "_links": []} if readings.extra_fields else fields
 
 
 def parsed_object(body: bytes) -> dict[str, Any]:

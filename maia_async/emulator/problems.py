@@ -1,4 +1,4 @@
-"""Refusals of the API and their bodies: `application/problem+json` with `violations` as the complete operation prints it; no I/O."""
+"""Refusals of the API and their bodies: `violations` as the complete operation prints them, `validation-errors` as a guide; no I/O."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Refused(Exception):
         detail: str,
         *,
         violations: Iterable[str] = (),
+        fields: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         kind: str = "",
     ) -> None:
@@ -35,6 +36,7 @@ class Refused(Exception):
         self.status = status
         self.detail = detail
         self.violations = tuple(violations)
+        self.fields = tuple(fields)
         self.headers = dict(headers or {})
         self.kind = kind
 
@@ -51,6 +53,16 @@ class Refused(Exception):
         if self.violations:
             problem["violations"] = list(self.violations)
         return problem
+
+    def fields_body(self, instance: str) -> dict[str, Any]:
+        """The body of the streaming guide, which has no `type`, and a path to each field."""
+        return {
+            "title": TITLES.get(self.status, "Error"),
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "validation-errors": [{"field": name, "message": message} for name, message in self.fields],
+        }
 
 
 def invalid(*violations: str) -> Refused:

@@ -33,7 +33,7 @@ class Readings:
     max_page_size: the most that a page holds, in both kinds of lists (100 per a caller).
     page_size_over: a larger `size` is silently cut ("cap") or answered with 400 ("refuse"). A larger `limit` is always cut.
     trigger_status, trigger_body: #6. The answer to a trigger; a secondary catalogue has 202 and `id`.
-    status_case: #5 prints states of streams in lower case; the same for executions.
+    status_case: #5 has the states of streams in "upper" (reference) or "lower" case (guide); the same for executions.
     conflict_body: #8. "problem" (operation) or "error": `{error, status}` (guide).
     status_endpoint: the schema of `/status` was not found: "flat", "nested" under `result`, or "missing" (404).
     steps_shape: "results" in a page (callers) or "steps" (secondary catalogue).
@@ -41,6 +41,13 @@ class Readings:
     published_pipelines_environment: `environmentName` is "optional", or "required" (400 without it).
     patch_finished: the answer to a cancel of an ended run: 409, 400, 200 or 404.
     patch_status: the success status of a cancel: 200, 202, or 204 without a body.
+    streaming_command_status: #4. The success status of a command, always without a body: 202 (operation) or 200 (guide).
+    definition_project_id: whether a streaming definition holds `projectId` (reference) or not (the guide's create).
+    definition_words: the words of a definition (such as `change_log`) are answered as "sent", or in "upper" case, as a caller expects.
+    definition_errors: #7. "validation-errors" objects (guide), or "violations" as in other operations.
+    streaming_duplicate_name: a definition with the name of another one: "allow", or 409.
+    streaming_delete_running: the answer to a delete of a pipeline that is not NOT_RUNNING: 204 or 409.
+    streaming_unreachable: a command whose agent is out of reach is "refused" (500), or "accepted" as if it were not.
     extra_fields: unknown fields appear in every object.
     null_fields: absent fields are left out ("omit") or `null`.
     """
@@ -61,6 +68,13 @@ class Readings:
     published_pipelines_environment: str = _choice("optional", "required")
     patch_finished: int = _choice(409, 400, 200, 404)
     patch_status: int = _choice(200, 202, 204)
+    streaming_command_status: int = _choice(202, 200)
+    definition_project_id: bool = _choice(False, True)
+    definition_words: str = _choice("sent", "upper")
+    definition_errors: str = _choice("validation-errors", "violations")
+    streaming_duplicate_name: str | int = _choice("allow", 409)
+    streaming_delete_running: int = _choice(204, 409)
+    streaming_unreachable: str = _choice("refused", "accepted")
     extra_fields: bool = _choice(False, True)
     null_fields: str = _choice("omit", "null")
 
@@ -87,5 +101,13 @@ class Readings:
             cls(**{item.name: item.metadata["values"][number % len(item.metadata["values"])] for item in attrs.fields(cls)})
             for number in (1, 2)
         ]
-        guide = cls(details="guide", page_numbers="zero", conflict_body="error", null_fields="null", extra_fields=True)
+        guide = cls(
+            details="guide",
+            page_numbers="zero",
+            status_case="lower",
+            conflict_body="error",
+            streaming_command_status=200,
+            null_fields="null",
+            extra_fields=True,
+        )
         return [default, *alone, *mixtures, guide]

@@ -1,14 +1,16 @@
-"""Executions and their steps as JSON objects, in the shape of the reading in force; pure."""
+"""Executions, their steps, and streaming pipelines as JSON objects, in the shape of the reading in force; pure."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID, uuid5
 
-from maia_async.emulator.exchange import shaped
+from maia_async.emulator.definitions import upper
+from maia_async.emulator.exchange import extended, shaped
 from maia_async.emulator.executions import Run, finished_at, is_terminal, message_at, status_at
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Pipeline, Step
+from maia_async.emulator.streams import Stream, shown_at
 from maia_async.emulator.times import timestamp
 
 
@@ -77,6 +79,24 @@ def steps(run: Run, pipeline: Pipeline | None, now: float, readings: Readings) -
         else _step(run, step, readings, place=place, start=run.started + place * share, end=run.started + (place + 1) * share)
         for place, step in enumerate(begun)
     ]
+
+
+def definition(stream: Stream, readings: Readings) -> dict[str, Any]:
+    """The definition key for key as it was sent, nulls included, with the id in front and perhaps the project (#2 has the same doubt)."""
+    sent = upper(stream.definition) if readings.definition_words == "upper" else stream.definition
+    own = {"streamingPipelineId": stream.id, "projectId": stream.project_id if readings.definition_project_id else None}
+    # Ids in the body are those of a definition that was read before: the path decides, not they.
+    shape = {**own, **{key: value for key, value in sent.items() if key not in own}}
+    if readings.null_fields == "null":
+        shape.setdefault("advancedProperties", None)
+    elif shape["projectId"] is None:
+        del shape["projectId"]
+    return extended(shape, readings)
+
+
+def stream_status(stream: Stream, now: float, readings: Readings) -> dict[str, Any]:
+    """The answer of a stream's `/status`; its letter case is a matter of reading (#5)."""
+    return shaped({"status": _cased(shown_at(stream, now), readings)}, readings)
 
 
 def _step(run: Run, step: Step, readings: Readings, *, place: int, start: float, end: float, now: float | None = None) -> dict[str, Any]:

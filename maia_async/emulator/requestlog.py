@@ -15,7 +15,8 @@ BOUND: Final = 100_000
 class LoggedRequest:
     """One request: `at` in API seconds at arrival, `path` and `query` as sent, `status` None until answered, `client_id` when authorized.
 
-    `body` is the parsed body of a POST or PATCH; for the token endpoint its grant, client id and audience only.
+    `body` is the parsed body; for the token endpoint its grant, client id and audience only, and without texts in the place of secret
+    references for streaming definitions.
     """
 
     sequence: int

@@ -10,6 +10,7 @@ A file is YAML or JSON, with the field names below as keys; an unknown key is re
       - {name: old load, enabled: false}
     rate_limit: {requests: 1000, per: 60}
     readings: {details: flat}
+    streams: [{name: "orders-*", drop_after: 300}]      # how streaming pipelines behave: see `StreamScript`
     seed: 7
 
 Several projects are given under `projects` instead, each with `id`, `name`, `environments` and `pipelines`.
@@ -29,6 +30,7 @@ from attrs import Attribute, evolve, field, frozen
 from maia_async.emulator import checks
 from maia_async.emulator.checks import Span
 from maia_async.emulator.readings import Readings
+from maia_async.emulator.streamscript import StreamScript
 from maia_async.emulator.times import parsed_timestamp
 from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
@@ -36,6 +38,7 @@ from maia_async.policies import RateLimit
 ENDS: Final = ("SUCCESS", "FAILED", "SKIPPED", "FORBIDDEN", "CANCELLED")
 DEFAULT_PROJECT: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 STREAMING_PROJECT: Final = "3dda0acf-e646-4f4b-b4f6-e00449b69427"
+STREAMING_AGENT: Final = "2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6"
 _PUBLISHED: Final = parsed_timestamp("2023-11-24T10:39:02.182Z")
 _MESSAGES: Final = {
     "SUCCESS": '"Rewrite Table": Success',
@@ -74,7 +77,9 @@ def _steps(value: Iterable[Step]) -> tuple[Step, ...]:
 
 
 def _outcomes(value: Any) -> tuple[Outcome, ...]:
-    outcomes = (value,) if isinstance(value, Outcome) else tuple(value)
+    outcomes = tuple(
+        Outcome(status=one) if isinstance(one, str) else one for one in ((value,) if isinstance(value, Outcome | str) else value)
+    )
     if not outcomes:
         raise ConfigurationError("outcomes must not be empty")
     return outcomes
@@ -176,6 +181,10 @@ class Credential:
     projects: tuple[str, ...] | None = field(default=None, converter=checks.texts)
 
 
+def _scripts(value: Iterable[StreamScript]) -> tuple[StreamScript, ...]:
+    return tuple(value)
+
+
 def _projects(value: Iterable[Project]) -> tuple[Project, ...]:
     return tuple(value)
 
@@ -211,7 +220,7 @@ def _unique(what: str, names: Iterable[str]) -> None:
 def _default_projects() -> tuple[Project, ...]:
     """The ids and names that the vendor's guides print."""
     names = ("My pipeline", "Pipeline 1", "Dev Pipeline")
-    streaming = Environment(name="Environment-1", default_agent_id="2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6", default_agent_name="Test-agent")
+    streaming = Environment(name="Environment-1", default_agent_id=STREAMING_AGENT, default_agent_name="Test-agent")
     return (
         Project(id=DEFAULT_PROJECT, pipelines=tuple(Pipeline(name=name) for name in names)),
         Project(id=STREAMING_PROJECT, environments=(streaming,), pipelines=(Pipeline(name="My pipeline"),)),
@@ -227,6 +236,8 @@ class Scenario:
     rate_limit: requests in any `per` seconds, None for no limit. readings: see `Readings`.
     latency_in, latency_out: seconds before a request is looked at, and before its answer leaves.
     list_lag: seconds before a run appears in the list of executions. seed: of every random choice.
+    streams: how streaming pipelines behave; the first script whose name fits counts, and `StreamScript()` where none does.
+    streaming_agents: the agents that a streaming definition may name; None accepts every uuid.
     """
 
     projects: tuple[Project, ...] = field(factory=_default_projects, converter=_projects, metadata={"load": checks.many(Project)})
@@ -242,6 +253,8 @@ class Scenario:
     latency_in: Span = field(default=(0.0, 0.0), converter=checks.span)
     latency_out: Span = field(default=(0.0, 0.0), converter=checks.span)
     list_lag: float = field(default=0.0, validator=checks.number(0))
+    streams: tuple[StreamScript, ...] = field(default=(), converter=_scripts, metadata={"load": checks.many(StreamScript, short="name")})
+    streaming_agents: tuple[str, ...] | None = field(default=(STREAMING_AGENT,), converter=checks.texts)
     seed: int = field(default=0, validator=checks.number(-(2**63)))
 
     def __attrs_post_init__(self) -> None:

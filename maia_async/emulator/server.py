@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from aiohttp import web
 from attrs import evolve
 
-from maia_async.emulator.app import API, TOKEN, App
+from maia_async.emulator.app import TOKEN, App
 from maia_async.emulator.clock import Clock, ClockLike
 from maia_async.emulator.control import Control
 from maia_async.emulator.door import Door
+from maia_async.emulator.exchange import API
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Scenario
 from maia_async.emulator.service import Service

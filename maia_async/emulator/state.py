@@ -1,4 +1,4 @@
-"""The account: what is published where, which runs exist, which tags are taken; no HTTP, no clock, `now` is handed in.
+"""The account: what is published where, which runs and streams exist, which tags are taken; no HTTP, no clock, `now` is handed in.
 
 A trigger is judged in this order, and the first row that fits is the answer (the sources do not state the order):
 
@@ -25,6 +25,7 @@ from maia_async.emulator.executions import Run, cancel, is_terminal
 from maia_async.emulator.listing import RunIndex
 from maia_async.emulator.problems import Refused, unknown
 from maia_async.emulator.scenario import Environment, Outcome, Pipeline, Project, Scenario
+from maia_async.emulator.streamstore import Streams
 from maia_async.emulator.times import floored
 
 # The guide's own example id is the first that the default seed gives out.
@@ -38,6 +39,7 @@ class Account:
         self.projects: dict[str, Project] = {item.id: item for item in scenario.projects}
         self.runs: dict[str, Run] = {}
         self.index = RunIndex()
+        self.streams = Streams(scenario)
         self._pipelines = {(item.id, pipeline.name): pipeline for item in scenario.projects for pipeline in item.pipelines}
         self._environments = {(item.id, place.name): place for item in scenario.projects for place in item.environments}
         self._disabled = {key for key, pipeline in self._pipelines.items() if not pipeline.enabled}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maia_async.emulator import Readings
+from maia_async.emulator import Pipeline, Readings, Scenario, StreamScript
 from maia_async.emulator.problems import Refused
 from maia_async.emulator.requestlog import RequestLog
 from maia_async.errors import ConfigurationError
@@ -109,6 +109,106 @@ async def test_readings_change_from_the_next_request_on(api: Any) -> None:
         api.emulator.control.set_readings(detail="flat")
 
 
+def seen(stream: Any) -> list[tuple[str, str]]:
+    return [(change.status, change.by) for change in stream.history]
+
+
+async def test_a_stream_can_be_preloaded_held_dropped_and_commanded_by_somebody_else(api: Any) -> None:
+    control = api.emulator.control
+    (stream,) = control.create_stream("mine", started_ago=100)
+    begun = [("NOT_RUNNING", "external"), ("STARTING", "external"), ("SNAPSHOTTING", "script"), ("STREAMING", "script")]
+    # At the moment of its creation it was started: it was never seen at rest.
+    assert seen(control.stream(stream)) == begun[1:]
+    assert [round(control.now - change.at) for change in control.stream(stream).history] == [100, 98, 68]
+
+    control.advance(1)
+    control.drop_stream(stream)
+    control.advance(1)
+    control.start_stream(stream)
+    control.advance(1)
+    control.stop_stream(stream, external=False)
+    control.advance(5)
+    control.set_stream_state(stream, "PAUSED")
+    now = control.stream(stream)
+
+    assert seen(now)[3:] == [
+        ("NOT_RUNNING", "drop"),
+        ("STARTING", "external"),
+        ("STOPPING", "api"),
+        ("NOT_RUNNING", "script"),
+        ("PAUSED", "control"),
+    ]
+    assert (now.name, now.status, now.state, now.since, now.starts) == ("mine", "PAUSED", "NOT_RUNNING", control.now, 2)
+    control.set_stream_state(stream, None)
+    assert control.stream(stream).status == "NOT_RUNNING"
+    assert control.statistics()["streams"] == 1
+
+
+async def test_a_stream_can_be_given_another_script(api: Any) -> None:
+    control = api.emulator.control
+    (stream,) = control.create_stream(script={"starting": 9})
+    assert control.script_stream(stream, snapshot="never") == StreamScript(starting=9, snapshot="never")
+    control.start_stream(stream)
+    control.advance(9)
+    assert control.stream(stream).status == "STREAMING"
+    control.script_stream(stream, unreachable=[[0, 60]])
+    assert control.stream(stream).status == "UNKNOWN"
+
+
+async def test_where_the_guides_project_is_missing_streams_go_to_the_first(serve: Any) -> None:
+    async with serve(Scenario.of(Pipeline(name="p"))) as api:
+        api.emulator.control.create_stream("s", count=2)
+        found = [(stream.name, stream.project_id) for stream in api.emulator.control.streams()]
+        assert found == [("s-1", api.project), ("s-2", api.project)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"count": 0}, {"count": True}, {"name": ""}, {"started_ago": -1}, {"started_ago": 1e11}, {"script": {"droop": 1}}, {"script": 3}],
+)
+async def test_streams_that_make_no_sense_are_refused(api: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        api.emulator.control.create_stream(**wrong)
+    with pytest.raises(Refused, match="validation errors"):
+        api.emulator.control.create_stream(definition={"agentId": "me"})
+    assert api.emulator.control.streams() == []
+
+
+async def test_what_is_wrongly_asked_of_a_stream_is_refused(api: Any) -> None:
+    control = api.emulator.control
+    (stream,) = control.create_stream()
+
+    with pytest.raises(Refused, match="not running"):
+        control.drop_stream(stream)
+    with pytest.raises(Refused, match="cannot be stopped"):
+        control.stop_stream(stream)
+    with pytest.raises(Refused, match="not found"):
+        control.start_stream("nobody")
+    with pytest.raises(ConfigurationError, match="droop_after"):
+        control.script_stream(stream, droop_after=3)
+    with pytest.raises(ConfigurationError, match="snapshot"):
+        control.script_stream(stream, snapshot="always")
+    with pytest.raises(ConfigurationError, match="status"):
+        control.set_stream_state(stream, "")
+
+
+async def test_every_power_over_streams_by_http(api: Any) -> None:
+    made = await api.door("POST", "/streams", json={"name": "s", "count": 2, "started_ago": 1, "script": {"starting": 3}})
+    assert (made.status, len(made.body["ids"])) == (201, 2)
+    stream, other = made.body["ids"]
+    listed = (await api.door("GET", "/streams")).body
+    assert [item["id"] for item in listed] == [stream, other]
+    assert [change["status"] for change in listed[0]["history"]] == ["STARTING"]
+    assert (await api.door("POST", f"/streams/{stream}/drop")).body["status"] == "NOT_RUNNING"
+    assert (await api.door("POST", f"/streams/{stream}/start")).body["history"][-1]["by"] == "external"
+    assert (await api.door("POST", f"/streams/{stream}/stop", json={"external": False})).body["history"][-1]["by"] == "api"
+    held = await api.door("PATCH", f"/streams/{stream}", json={"status": "UNKNOWN", "script": {"snapshot": "never"}})
+    assert held.body["status"] == "UNKNOWN"
+    assert (await api.door("PATCH", f"/streams/{stream}", json={"status": None})).body["status"] == "STOPPING"
+    assert (await api.door("GET", f"/streams/{other}")).body["name"] == "s-2"
+    assert (await api.door("GET", "/state")).body["streams"] == {"STOPPING": 1, "STARTING": 1}
+
+
 async def test_every_power_by_http(api: Any) -> None:
     run = await api.started()
     state = (await api.door("GET", "/state")).body
@@ -148,6 +248,16 @@ async def test_every_power_by_http(api: Any) -> None:
         ("POST", "/executions", {"pipeline_name": "x", "count": "many"}, 400),
         ("PATCH", "/pipelines", {"name": "nothing", "enabled": True}, 404),
         ("PUT", "/network", [], 400),
+        ("GET", "/streams/nobody", None, 404),
+        ("GET", "/streams/nobody/history", None, 404),
+        ("POST", "/streams/nobody/drop", None, 404),
+        ("DELETE", "/streams", None, 405),
+        ("PATCH", "/streams/nobody", {}, 400),
+        ("PATCH", "/streams/nobody", {"state": "STREAMING"}, 400),
+        ("PATCH", "/streams/nobody", {"script": "flaps"}, 400),
+        ("POST", "/streams/nobody/stop", {"force": True}, 400),
+        ("POST", "/streams", {"script": {"droop": 1}}, 400),
+        ("POST", "/streams", {"definition": {}}, 400),
     ],
 )
 async def test_the_door_refuses_what_it_does_not_understand(api: Any, method: str, path: str, body: Any, status: int) -> None:

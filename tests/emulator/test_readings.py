@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from maia_async.emulator import Pipeline, Readings, Scenario
+from maia_async.emulator import Pipeline, Readings, Scenario, StreamScript
+from maia_async.emulator.definitions import example
 from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
 
@@ -21,7 +22,10 @@ def test_the_covering_list_holds_each_value_of_each_field_and_the_default_first(
     assert len(every) == len(set(every))
 
 
-@pytest.mark.parametrize("change", [{"details": "deep"}, {"trigger_status": 200}, {"details_project_id": 1}, {"max_page_size": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"details": "deep"}, {"trigger_status": 200}, {"details_project_id": 1}, {"streaming_duplicate_name": "409"}, {"max_page_size": 0}],
+)
 def test_a_reading_that_does_not_exist_is_refused_by_name(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(change))):
         Readings(**change)
@@ -109,6 +113,94 @@ async def test_cancel_of_an_ended_run(api: Any, status: int) -> None:
 
     assert (await api.cancel(run, force=True)).status == status
     assert await api.status(run) == "SUCCESS"
+
+
+STREAMS = "/v1/projects/3dda0acf-e646-4f4b-b4f6-e00449b69427/streaming-pipelines"
+
+
+async def created(api: Any, **changes: Any) -> Any:
+    return await api.call("POST", STREAMS, json={**example("n", "2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6"), **changes})
+
+
+async def commanded(api: Any, word: str) -> int:
+    stream = api.emulator.control.streams()[0].id
+    return int((await api.call("POST", f"{STREAMS}/{stream}/commands", json={"command": word})).status)
+
+
+@pytest.mark.parametrize("status", [202, 200])
+async def test_a_command_has_its_success_status_and_no_body(api: Any, status: int) -> None:
+    api.emulator.control.set_readings(streaming_command_status=status)
+    stream = (await created(api)).body["streamingPipelineId"]
+
+    answer = await api.call("POST", f"{STREAMS}/{stream}/commands", json={"command": "START"})
+
+    assert (answer.status, answer.raw) == (status, b"")
+
+
+@pytest.mark.parametrize(("case", "word"), [("upper", "NOT_RUNNING"), ("lower", "not_running")])
+async def test_the_states_of_streams_have_the_case_of_the_reading(api: Any, case: str, word: str) -> None:
+    api.emulator.control.set_readings(status_case=case)
+    stream = (await created(api)).body["streamingPipelineId"]
+
+    assert (await api.get(f"{STREAMS}/{stream}/status")).body == {"status": word}
+
+
+async def test_definitions_with_the_project_with_nulls_and_with_words_in_upper_case(api: Any) -> None:
+    target = {"type": "s3", "bucket": "b", "decimalMapping": "legacy"}
+    plain = (await created(api, streamingTarget=target)).body
+    assert plain["streamingTarget"] == target
+    assert "projectId" not in plain
+    api.emulator.control.set_readings(definition_project_id=True, definition_words="upper", extra_fields=True)
+
+    full = (await api.get(f"{STREAMS}/{plain['streamingPipelineId']}")).body
+
+    assert full["projectId"] == "3dda0acf-e646-4f4b-b4f6-e00449b69427"
+    assert full["streamingTarget"] == {**target, "decimalMapping": "LEGACY"}
+    assert "futureField" in full
+    api.emulator.control.set_readings(Readings(null_fields="null"))
+    nulls = (await api.get(STREAMS)).body["results"][0]
+    assert (nulls["projectId"], nulls["advancedProperties"]) == (None, None)
+
+
+async def test_the_problems_of_a_definition_may_be_violations(api: Any) -> None:
+    api.emulator.control.set_readings(definition_errors="violations")
+    answer = await created(api, name="", streamingSource=None)
+
+    assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    assert answer.body["violations"] == ["name: must not be empty", "streamingSource: must not be null"]
+
+
+@pytest.mark.parametrize(("reading", "status"), [("allow", 200), (409, 409)])
+async def test_a_second_pipeline_of_the_same_name(api: Any, reading: str | int, status: int) -> None:
+    api.emulator.control.set_readings(streaming_duplicate_name=reading)
+    assert (await created(api)).status == 201
+    assert (await created(api)).status == (201 if status == 200 else 409)
+    other = (await created(api, name="other")).body
+
+    assert (await api.call("PUT", f"{STREAMS}/{other['streamingPipelineId']}", json={**other, "name": "n"})).status == status
+    assert (await api.call("PUT", f"{STREAMS}/{other['streamingPipelineId']}", json=other)).status == 200, "its own name is free"
+
+
+@pytest.mark.parametrize("status", [204, 409])
+async def test_delete_of_a_running_pipeline(api: Any, status: int) -> None:
+    api.emulator.control.set_readings(streaming_delete_running=status)
+    stream = (await created(api)).body["streamingPipelineId"]
+    await commanded(api, "START")
+
+    assert (await api.call("DELETE", f"{STREAMS}/{stream}")).status == status
+    if status == 409:
+        await commanded(api, "STOP")
+        api.emulator.control.advance(2)
+        assert (await api.call("DELETE", f"{STREAMS}/{stream}")).status == 204
+    assert api.emulator.control.streams() == []
+
+
+@pytest.mark.parametrize(("reading", "status"), [("refused", 500), ("accepted", 202)])
+async def test_a_command_while_the_agent_is_out_of_reach(serve: Any, reading: str, status: int) -> None:
+    async with serve(Scenario(streams=[StreamScript(unreachable=[[0, 60]])]), readings=Readings(streaming_unreachable=reading)) as api:
+        await created(api)
+        assert await commanded(api, "START") == 202
+        assert await commanded(api, "STOP") == status
 
 
 @pytest.mark.parametrize(("reading", "sent"), [("seconds", "60"), ("date", "Thu, 01 Jan 2026 00:01:00 GMT"), ("absent", None)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maia_async.emulator import Environment, Outcome, Pipeline, Project, Readings, Scenario, Step
+from maia_async.emulator import Environment, Outcome, Pipeline, Project, Readings, Scenario, Step, StreamScript
 from maia_async.emulator.bodies import Order
 from maia_async.emulator.state import Account
 from maia_async.errors import ConfigurationError
@@ -34,6 +34,11 @@ readings: {details: flat}
 latency_in: [0.1, 0.2]
 list_lag: 3
 seed: 7
+streams:
+  - orders
+  - {name: "lab-*", starting: 1, snapshotting: [5, 9], snapshot: every, start_lag: 2, drop_after: 300, drops: every, flaps_every: 60}
+  - {unreachable: [[90, 60]], refuses_to_start: returns, refusals: 2, stuck_starting: true, stop_seconds: 4}
+streaming_agents: [2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6, 3fa85f64-5717-4562-b3fc-2c963f66afaf]
 """
 
 
@@ -65,6 +70,14 @@ def test_a_yaml_file_says_everything_that_python_can(tmp_path: Path) -> None:
     assert (scenario.rate_limit, scenario.readings) == (RateLimit(requests=10, per=6), Readings(details="flat"))
     assert (scenario.latency_in, scenario.list_lag, scenario.seed) == ((0.1, 0.2), 3, 7)
     assert scenario.tokens == {"fixed": "me"}
+    assert scenario.streams == (
+        StreamScript(name="orders"),
+        StreamScript(
+            name="lab-*", starting=1, snapshotting=(5, 9), snapshot="every", start_lag=2, drop_after=300, drops="every", flaps_every=60
+        ),
+        StreamScript(unreachable=((90, 60),), refuses_to_start="returns", refusals=2, stuck_starting=True, stop_seconds=4),
+    )
+    assert scenario.streaming_agents == ("2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6", "3fa85f64-5717-4562-b3fc-2c963f66afaf")
 
 
 def test_a_json_file_with_projects(tmp_path: Path) -> None:
@@ -115,6 +128,18 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ({"readings": {"details": "deep"}}, "readings: details must be one of"),
         ({"tokens": {"x": "nobody"}}, "tokens must map"),
         ({"token_lifetime": 0}, "token_lifetime must be a number above 0"),
+        ({"streams": [{"droop_after": 1}]}, r"streams\[0\]: unknown key 'droop_after'"),
+        ({"streams": [{"name": ""}]}, r"streams\[0\]: name must be a text"),
+        ({"streams": [{"snapshot": "always"}]}, "snapshot must be one of 'first', 'every', 'never'"),
+        ({"streams": [{"drops": 2}]}, "drops must be one of"),
+        ({"streams": [{"drop_after": -1}]}, "seconds must be at least 0"),
+        ({"streams": [{"flaps_every": 0}]}, "flaps_every must be a number above 0"),
+        ({"streams": [{"unreachable": [60]}]}, r"unreachable must be a list of \[from, for\], holds 60"),
+        ({"streams": [{"unreachable": 60}]}, r"unreachable must be a list of \[from, for\], is 60"),
+        ({"streams": [{"unreachable": [[0, -1]]}]}, "seconds must be at least 0"),
+        ({"streams": [{"refuses_to_start": 404}]}, "refuses_to_start must be one of"),
+        ({"streams": [{"refusals": -1}]}, "refusals must be a number of at least 0"),
+        ({"streaming_agents": "me"}, "must be a list of texts"),
         ({"credentials": [{"client_id": "a"}]}, r"credentials\[0\]: missing client_secret"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which function answers which path: one table of resources under the API's root; the streaming resources will be rows of it.
+"""Which function answers which path: one table of resources under the API's root; it answers nothing itself.
 
 A path is matched segment by segment after it was split, so that a `%2F` inside an id stays inside the id.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from maia_async.emulator.exchange import Call, Reply
-from maia_async.emulator.routes import executions, projects
+from maia_async.emulator.routes import executions, projects, streams
 from maia_async.emulator.service import Service
 
 Handler = Callable[[Service, Call], Reply]
@@ -24,6 +24,10 @@ _RESOURCES: Final[dict[str, Resource]] = {
     "v1/projects/*/pipeline-executions/*": {"GET": executions.details, "PATCH": executions.terminate},
     "v1/projects/*/pipeline-executions/*/status": {"GET": executions.status},
     "v1/projects/*/pipeline-executions/*/steps": {"GET": executions.steps},
+    "v1/projects/*/streaming-pipelines": {"GET": streams.list_definitions, "POST": streams.create},
+    "v1/projects/*/streaming-pipelines/*": {"GET": streams.definition, "PUT": streams.replace, "DELETE": streams.delete},
+    "v1/projects/*/streaming-pipelines/*/status": {"GET": streams.status},
+    "v1/projects/*/streaming-pipelines/*/commands": {"POST": streams.send_command},
 }
 _TABLE: Final = {tuple(path.split("/")): resource for path, resource in _RESOURCES.items()}
 

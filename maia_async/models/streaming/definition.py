@@ -22,7 +22,7 @@ _WHAT = "streaming pipeline definition"
 class StreamingPipelineDefinition:
     """A pipeline: its name, the streaming agent that runs it (uuid), a source, a target.
 
-    `streaming_pipeline_id` and `project_id` are the API's, and are not sent. `advanced_properties`: any names and values. It may hold
+    `streaming_pipeline_id` and `project_id` are the API's: they are not sent, and make no two definitions differ. `advanced_properties`: any names and values. It may hold
     values that are not valid: `definition_problems` names them all, and nothing invalid is sent.
     """
 
@@ -31,8 +31,8 @@ class StreamingPipelineDefinition:
     streaming_source: StreamingSource | OtherSource | None = field(default=None, metadata={NESTED: read_source})
     streaming_target: StreamingTarget | OtherTarget | None = field(default=None, metadata={NESTED: read_target})
     advanced_properties: Mapping[str, Any] | None = None
-    streaming_pipeline_id: str | None = None
-    project_id: str | None = None
+    streaming_pipeline_id: str | None = field(default=None, eq=False)
+    project_id: str | None = field(default=None, eq=False)
     extra: Mapping[str, Any] = Factory(dict)
 
     @classmethod
