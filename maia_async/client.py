@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -159,13 +160,13 @@ class Maia:
 
         It may be called from another task than the one that opened, and more than once.
         """
-        try:
-            await self._watcher.aclose()
-            await self._desk.aclose()
-            await self._owner.aclose()
-        finally:
-            self._governor.close()
-            await self._session.aclose()
+        # Read from the bottom up. Each step is taken even when a cancellation ends the one before it.
+        async with AsyncExitStack() as steps:
+            steps.push_async_callback(self._session.aclose)
+            steps.callback(self._governor.close)
+            steps.push_async_callback(self._owner.aclose)
+            steps.push_async_callback(self._desk.aclose)
+            steps.push_async_callback(self._watcher.aclose)
 
     async def __aenter__(self) -> Self:
         self._session.check_usable()

@@ -284,6 +284,7 @@ async def test_jitter_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"retry_after": "30"}, 30),
         ({"retry_after": LATER[30], "date": THE_DATE}, 30),
         ({"retry_after": "0"}, 0.5),
+        ({"retry_after": "0.1"}, 0.5),
         ({"retry_after": LATER[30]}, 0.5),
         ({"retry_after": "soon"}, 0.5),
         ({"retry_after": "120"}, 120),

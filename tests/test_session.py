@@ -236,6 +236,9 @@ async def test_no_cookie_and_no_proxy_of_the_environment_is_used(monkeypatch: py
         for _ in range(2):
             await session.send("GET", f"{server.url}/x")
         assert server.sent("cookie") == [None, None]
+        # aiohttp keeps no cookies of bare addresses, so a request cannot show it here.
+        assert session._http is not None
+        assert isinstance(session._http.cookie_jar, aiohttp.DummyCookieJar)
         assert proxy.connections == 0
 
 
@@ -564,6 +567,7 @@ async def test_a_token_that_would_inject_a_header_is_refused_unsent(end: str) ->
         with pytest.raises(ConfigurationError, match="printable ASCII") as caught:
             await maia.request("GET", "/v1/x")
         assert server.connections == 0
+        assert (maia.statistics().in_flight, maia.statistics().budget_in_use) == (0, 0)
     assert CANARY not in told_by(caught.value)
 
 

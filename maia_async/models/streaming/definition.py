@@ -22,8 +22,8 @@ _WHAT = "streaming pipeline definition"
 class StreamingPipelineDefinition:
     """A pipeline: its name, the streaming agent that runs it (uuid), a source, a target.
 
-    `streaming_pipeline_id` and `project_id` are the API's: they are not sent, and make no two definitions differ. `advanced_properties`: any names and values. It may hold
-    values that are not valid: `definition_problems` names them all, and nothing invalid is sent.
+    `streaming_pipeline_id` and `project_id` are the API's: they are not sent and make no two definitions differ. `advanced_properties`: any
+    names and values. It may hold values that are not valid: `definition_problems` names them all, and nothing invalid is sent.
     """
 
     name: str | None = None
