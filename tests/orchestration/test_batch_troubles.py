@@ -1,0 +1,301 @@
+"""What goes wrong around a batch: refusals, lost answers, full budgets, taken tags, broken credentials; each becomes its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import pytest
+from orchestration.account import Scripted, ours, outcomes, patches, posts, request, scenario, states
+
+from maia_async import (
+    Batch,
+    Conflict,
+    ConnectFailed,
+    ExecutionRequest,
+    InvalidRequest,
+    Maia,
+    OutcomeState,
+    PipelineDisabled,
+    PollPolicy,
+    RateLimit,
+    RateLimited,
+    ResponseError,
+    RetryPolicy,
+    StatusUnavailable,
+    TriggerOutcomeUnknown,
+    Unauthorized,
+    run_batch,
+)
+from maia_async.emulator import Emulator
+from maia_async.emulator.exchange import Reply
+
+CANNOT_CONNECT = RetryPolicy(max_tries=2, base=0.1, cap=0.1)
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator(scenario()) as running:
+        yield running
+
+
+# What is refused
+
+
+async def test_a_sized_input_with_invalid_rows_sends_nothing_and_tells_every_problem(emulator: Emulator, maia: Maia) -> None:
+    rows = [request(), request("", ""), request(environment="x" * 256), request(scalar_variables={"day": 1})]
+    batch = Batch(maia.project(), rows)
+
+    with pytest.raises(InvalidRequest) as caught:
+        async with batch:
+            raise AssertionError("it must not be entered")
+
+    assert [problem.field for problem in caught.value.problems] == [
+        "[1].pipelineName",
+        "[1].environmentName",
+        "[2].environmentName",
+        "[3].scalarVariables.day",
+    ]
+    assert emulator.control.requests() == []
+    assert batch.report().total == 0
+    assert ours() == []
+
+
+async def test_an_invalid_row_of_a_lazy_input_is_rejected_and_the_others_run(emulator: Emulator, maia: Maia) -> None:
+    found = await outcomes(Batch(maia.project(), iter([request("instant"), request(""), request("instant")])))
+
+    assert states(found) == ["SUCCESS", "REJECTED", "SUCCESS"]
+    rejected = next(outcome for outcome in found if outcome.index == 1)
+    assert "[1].pipelineName: must not be empty" in str(rejected.error)
+    assert posts(emulator) == 2
+
+
+async def test_each_refusal_of_the_api_is_rejected_with_its_error(emulator: Emulator, maia: Maia) -> None:
+    rows = [
+        request("no such pipeline"),
+        request(environment="no such environment"),
+        request("disabled"),
+        request("long", execution_tag="twice"),
+        request("good", execution_tag="twice"),
+    ]
+    async with Batch(maia.project(), rows) as batch:
+        for _ in range(4):
+            await anext(batch)
+
+    found = batch.report().outcomes
+    assert states(found) == ["REJECTED", "REJECTED", "REJECTED", "LEFT_RUNNING", "REJECTED"]
+    assert [getattr(outcome.error, "status", None) for outcome in found] == [404, 404, 410, None, 409]
+    assert isinstance(found[2].error, PipelineDisabled)
+    assert isinstance(found[4].error, Conflict)
+    assert all(outcome.execution_id is None for outcome in found if outcome.state == "REJECTED")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 418, 422])
+async def test_any_definite_refusal_is_rejected_and_sent_once(emulator: Emulator, maia: Maia, status: int) -> None:
+    Scripted(emulator, instead=lambda: Reply(status, {"title": "no"}))
+
+    (outcome,) = await outcomes(Batch(maia.project(), [request()]))
+
+    assert outcome.state == "REJECTED"
+    assert isinstance(outcome.error, ResponseError)
+    assert outcome.error.status == status
+    assert posts(emulator) == 1
+
+
+async def test_an_answer_that_is_lost_is_unknown_and_the_request_is_not_sent_again(emulator: Emulator, maia: Maia) -> None:
+    Scripted(emulator, lost=lambda pipeline: pipeline == "good")
+
+    found = await outcomes(Batch(maia.project(), [request("good"), request("short"), request("good")]))
+
+    assert states(found) == ["UNKNOWN", "SUCCESS", "UNKNOWN"]
+    assert isinstance(found[0].error, TriggerOutcomeUnknown)
+    assert found[0].execution_id is None
+    assert posts(emulator) == len(emulator.control.executions()) == 3
+
+
+async def test_a_trigger_that_is_refused_with_401_and_a_fresh_token_ends_the_batch(emulator: Emulator, maia: Maia) -> None:
+    fine = [True]
+    Scripted(emulator, instead=lambda: None if fine.pop() else Reply(401, None))
+    fine[:] = [False] * 100 + [True]
+    batch = Batch(maia.project(), (request("long") for _ in itertools.count()), max_running=1000)
+
+    with pytest.raises(Unauthorized):
+        await outcomes(batch)
+
+    report = batch.report()
+    assert report.total < 100
+    assert {state.value for state, count in report.counts.items() if count} == {"LEFT_RUNNING", "NOT_STARTED"}
+    assert report.counts[OutcomeState.LEFT_RUNNING] == len(emulator.control.executions()) == 1
+
+
+async def test_429_is_waited_for_however_often_it_comes(now: Any) -> None:
+    async with Emulator(scenario(rate_limit=RateLimit(requests=5, per=10.0))) as emulator, emulator.client() as maia:
+        report = await run_batch(maia.project(), [request("instant")] * 30, max_running=30)
+
+        assert report.succeeded
+        assert emulator.control.statistics()["refused_429"] > 0
+        assert len(emulator.control.executions()) == 30
+
+
+async def test_a_pause_beyond_max_pause_is_not_started(emulator: Emulator, maia: Maia) -> None:
+    Scripted(emulator, instead=lambda: Reply(429, None, headers={"Retry-After": "3600"}))
+
+    report = await run_batch(maia.project(), [request()] * 3)
+
+    assert states(report.outcomes) == ["NOT_STARTED"] * 3
+    assert all(isinstance(outcome.error, RateLimited) for outcome in report.outcomes)
+    assert posts(emulator) <= 3
+
+
+async def test_a_server_that_cannot_be_reached_is_not_started_for_triggers_and_left_running_for_runs() -> None:
+    emulator = Emulator(scenario())
+    await emulator.__aenter__()
+    async with emulator.client(retry=CANNOT_CONNECT, poll=PollPolicy(max_unreachable=60.0)) as maia:
+
+        async def rows() -> AsyncIterator[ExecutionRequest]:
+            yield request("long")
+            await anyio.sleep(5)
+            await emulator.__aexit__(None, None, None)
+            yield request("long")
+
+        found = await outcomes(Batch(maia.project(), rows()))
+
+    assert [outcome.state.value for outcome in found] == ["NOT_STARTED", "LEFT_RUNNING"]
+    assert isinstance(found[0].error, ConnectFailed)
+    assert isinstance(found[1].error, StatusUnavailable)
+    assert found[1].execution_id is not None
+
+
+# Conflicts
+
+
+async def test_on_conflict_wait_starts_the_run_when_the_tag_is_free(emulator: Emulator, maia: Maia) -> None:
+    rows = [request("takes 20", execution_tag="one"), request("takes 20", execution_tag="one"), request("takes 1")]
+
+    report = await run_batch(maia.project(), rows, on_conflict="wait")
+
+    assert report.succeeded
+    first, second = (run for run in emulator.control.executions() if run.execution_tag == "one")
+    assert first.finished_at is not None
+    assert first.finished_at <= second.started_at < first.finished_at + 31
+
+
+@pytest.mark.parametrize("timeout", [5.0, 45.0])
+async def test_on_conflict_wait_gives_up_after_conflict_timeout(emulator: Emulator, maia: Maia, timeout: float) -> None:
+    emulator.control.add_execution("long", duration=1000, execution_tag="taken")
+
+    report = await run_batch(maia.project(), [request(execution_tag="taken")], on_conflict="wait", conflict_timeout=timeout)
+
+    assert states(report.outcomes) == ["REJECTED"]
+    assert isinstance(report.outcomes[0].error, Conflict)
+    assert report.seconds == pytest.approx(timeout, abs=0.5)
+    assert posts(emulator) > 1
+
+
+async def test_requests_that_wait_for_a_tag_do_not_hold_up_more_of_the_input_than_max_running(emulator: Emulator, maia: Maia) -> None:
+    emulator.control.add_execution("long", duration=1000, execution_tag="taken")
+    rows = [*([request(execution_tag="taken")] * 70), *([request("instant")] * 30)]
+    signal = asyncio.Event()
+
+    async with Batch(maia.project(), rows, max_running=100, on_conflict="wait", stop_signal=signal) as batch:
+        for _ in range(30):
+            assert (await anext(batch)).succeeded
+        signal.set()
+        rest = [outcome.state.value async for outcome in batch]
+
+    assert rest == ["NOT_STARTED"] * 70
+
+
+# on_failure="cancel" in full
+
+
+async def test_a_failure_cancels_every_other_run_on_the_server(emulator: Emulator, maia: Maia) -> None:
+    rows = [request("long")] * 30 + [request("fails")] + [request("long")] * 30
+
+    report = await run_batch(maia.project(), rows, max_running=40, on_failure="cancel")
+
+    assert {state.value: count for state, count in report.counts.items() if count} == {"CANCELLED": 39, "FAILED": 1}
+    assert report.not_read == 21
+    assert not report.succeeded
+    assert sorted(run.status for run in emulator.control.executions()) == ["CANCELLED"] * 39 + ["FAILED"]
+    assert len(patches(emulator)) == len(set(patches(emulator))) == 39
+
+
+async def test_runs_that_cannot_be_cancelled_are_left_and_said_so(emulator: Emulator, maia: Maia, caplog: pytest.LogCaptureFixture) -> None:
+    class RefusesToCancel:
+        async def before(self, asked: Any) -> Reply | None:
+            return Reply(403, None) if asked.method == "PATCH" else None
+
+        async def after(self, asked: Any, reply: Reply) -> Reply | None:
+            return None
+
+    emulator.control._service.faults.rules.append(RefusesToCancel())
+    batch = Batch(maia.project(), [request("long"), request("fails")], on_failure="cancel")
+
+    found = await outcomes(batch)
+
+    assert states(found) == ["LEFT_RUNNING", "FAILED"]
+    assert [execution.id for execution in batch.outstanding] == [batch.report().outcomes[0].execution_id]
+    assert any(batch.outstanding[0].id in record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+
+
+# What breaks
+
+
+class _Broken:
+    """Credentials of the caller's own that fail after a while."""
+
+    def __init__(self, good_for: int) -> None:
+        self.left = good_for
+
+    async def authorization(self) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise LookupError("the vault is sealed")
+        return "Bearer static-token"
+
+    def forget(self, authorization: str) -> None:
+        """Nothing else to give."""
+
+
+@pytest.mark.parametrize("good_for", [0, 1, 2, 3, 8])
+async def test_credentials_of_the_callers_own_that_break_end_the_batch_with_their_own_error(emulator: Emulator, good_for: int) -> None:
+    emulator.control.add_token("static-token")
+    async with emulator.client(auth=_Broken(good_for)) as maia:
+        batch = Batch(maia.project(), iter([request("long")] * 6), max_running=3)
+        with pytest.raises(LookupError, match="the vault is sealed"):
+            await outcomes(batch)
+    ids = {run.id for run in emulator.control.executions()}
+    assert {execution.id for execution in batch.outstanding} == ids
+    assert batch.report().total == sum(batch.report().counts.values()) <= 6
+
+
+async def test_a_stop_signal_that_raises_ends_the_batch_with_its_error(emulator: Emulator, maia: Maia) -> None:
+    class Raises:
+        async def wait(self) -> None:
+            await anyio.sleep(3)
+            raise LookupError("no such queue")
+
+    Scripted(
+        emulator,
+        late=lambda pipeline: {"slow answer": 8.0, "stubborn": 100.0}.get(pipeline, 0.0),
+        lost=lambda pipeline: pipeline == "good",
+    )
+    emulator.control.add_execution("long", duration=1000, execution_tag="taken")
+    rows = [request("long"), request("slow answer"), request("stubborn"), request("good"), request(execution_tag="taken")]
+    batch = Batch(maia.project(), rows, stop_signal=Raises(), on_conflict="wait")
+    with pytest.raises(LookupError, match="no such queue"):
+        await outcomes(batch)
+
+    assert states(batch.report().outcomes) == ["LEFT_RUNNING", "LEFT_RUNNING", "UNKNOWN", "UNKNOWN", "NOT_STARTED"]
+    assert {execution.id for execution in batch.outstanding} == {
+        run.id
+        for run in emulator.control.executions()
+        if run.pipeline_name == "slow answer" or (run.trigger == "API" and run.pipeline_name == "long")
+    }
+    assert batch.report().seconds == pytest.approx(13, abs=0.5)  # the answer that does not come is awaited for 10 s
+    assert ours() == []
