@@ -8,7 +8,7 @@ When a token is asked for, with `left` the seconds until its end and `margin` a 
     token                              another task is fetching    then
     none, rejected, or left <= 0       no                          fetch
     none, rejected, or left <= 0       yes                         wait for that one
-    0 < left <= margin                 no                          fetch; if that fails, use the old one
+    0 < left <= margin                 no                          fetch for at most 5 s; if that fails, use the old one
     0 < left <= margin                 yes                         use the old one
     left > margin                      -                           use it
 """
@@ -16,9 +16,11 @@ When a token is asked for, with `left` the seconds until its end and `margin` a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
+import anyio
 from attrs import define, field, frozen
 
 from maia_async.config import AUDIENCE, checked_url
@@ -27,6 +29,7 @@ from maia_async.secrets import Secret
 
 MAX_MARGIN: Final = 300.0
 MARGIN_SHARE: Final = 0.1
+EARLY_BOUND: Final = 5.0
 ASSUMED_LIFE: Final = 1800.0
 
 
@@ -154,15 +157,23 @@ class TokenSource:
             usable = self._usable()
             if usable is None:
                 if self._failure is not None and self._fetches != fetches:
-                    raise self._failure  # the fetch that we waited for failed: asking again for each waiter would multiply an outage
+                    raise self._failure.with_traceback(
+                        None
+                    )  # the fetch that we waited for failed: asking again for each waiter would multiply an outage
                 await self._renew()
             elif self._now() >= self._renew_at:
-                try:
+                # Bounded: an endpoint that stalls must not keep requests from a token that is good.
+                with anyio.move_on_after(min(EARLY_BOUND, (self._expires_at - self._now()) / 2)), contextlib.suppress(MaiaError):
                     await self._renew()
-                except MaiaError:
+                if self._now() >= self._renew_at:
                     # The old one still serves: look again a little later instead of at every request.
                     self._renew_at = self._now() + max(1.0, (self._expires_at - self._now()) / 4)
         return self._token.reveal() if self._token is not None else await self.authorization()
+
+    @property
+    def ready(self) -> bool:
+        """Whether `authorization()` would give a token without fetching one first."""
+        return self._usable() is not None
 
     def forget(self, authorization: str) -> None:
         """Drop the token if it is the one that was rejected; a newer one stays."""

@@ -174,6 +174,8 @@ class Budget:
 
     def advance(self, now: float) -> None:
         """Free the slots that are due at `now`."""
+        if self.limit is None:
+            return  # no slot outlasts its request
         for held in (self._urgent, self._work, self._polls, self._bursts):
             held.advance(now)
 

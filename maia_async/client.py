@@ -105,6 +105,8 @@ class Maia:
             found["auth"] = StaticToken(settings.token)
         elif settings.client_id is not None and settings.client_secret is not None:
             found["auth"] = ClientCredentials(settings.client_id, settings.client_secret)
+        if "region" in overrides:
+            found["base_url"] = None  # the argument wins over both variables that say where the account is
         return cls(**{**{name: value for name, value in found.items() if value is not None}, **overrides})
 
     @property

@@ -11,7 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from maia_async.models import ExecutionRequest, ExecutionStatus
-from maia_async.models.streaming import StreamingState
+from maia_async.models.streaming.state import StreamingState
 
 
 @frozen(kw_only=True)

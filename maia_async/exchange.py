@@ -108,11 +108,13 @@ class Exchange:
             nonlocal replayed
             while True:
                 # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
-                await self._auth.authorization()
+                await self._authorization()
                 slot = await self.governor.acquire(lane, method=spec.method, path=spec.path, ride_out=ride_out)
                 try:
                     # And again after it: the wait for a slot may have outlasted the token.
-                    authorization = Secret(await self._auth.authorization())
+                    if not getattr(self._auth, "ready", True):
+                        continue
+                    authorization = Secret(await self._authorization())
                     if not authorization.fits_header:
                         raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
                     if in_doubt is not None:
@@ -173,32 +175,29 @@ class Exchange:
         except (TransportError, DecodeError) as error:
             answer = error.at(method, path)
             slot.unanswered()
-        except BaseException:
+        except BaseException as error:
             slot.unanswered()
+            self._count(method, path, lane, None, type(error).__name__, started)
             raise
         else:
             answer = self._judged(slot, reply, method, path, secret)
-        outcome = str(reply.status) if reply is not None else type(answer).__name__
-        self.outcomes[outcome] += 1
-        if self.observers:
-            self.observers.emit(
-                RequestFinished(
-                    at=utc_now(),
-                    method=method,
-                    path=path,
-                    lane=lane.name,
-                    status=None if reply is None else reply.status,
-                    error=None if isinstance(answer, Reply) else type(answer).__name__,
-                    duration=anyio.current_time() - started,
-                )
-            )
+        failed = None if isinstance(answer, Reply) else type(answer).__name__
+        self._count(method, path, lane, None if reply is None else reply.status, failed, started)
         return answer
 
+    def _count(self, method: str, path: str, lane: Lane, status: int | None, error: str | None, started: float) -> None:
+        self.outcomes[str(error) if status is None else str(status)] += 1
+        if self.observers:
+            duration = anyio.current_time() - started
+            event = RequestFinished(at=utc_now(), method=method, path=path, lane=lane.name, status=status, error=error, duration=duration)
+            self.observers.emit(event)
+
     def _judged(self, slot: Slot, reply: Reply, method: str, path: str, secret: Secret | None) -> Reply | MaiaError:
-        if 200 <= reply.status < 300:
+        fine = 200 <= reply.status < 300
+        if fine and reply.body[:1] in {b"{", b"["}:
             slot.answered()
             return reply
-        if secret is not None:
+        if secret is not None:  # whatever else it is, its text may be quoted in an error
             reply = Reply(status=reply.status, headers=reply.headers, body=secret.scrub(reply.body))
         error = error_of(reply, method=method, path=path)
         if isinstance(error, RateLimited):
@@ -209,10 +208,19 @@ class Exchange:
             slot.answered()
         return error or reply
 
+    async def _authorization(self) -> str:
+        """What auth gives. Its own trouble with a network (a vault, say) is a transport error like ours, and ridden out like one."""
+        try:
+            return await self._auth.authorization()
+        except MaiaError:
+            raise
+        except OSError as error:  # TimeoutError is one, too
+            raise TransportError(f"auth.authorization() failed: {type(error).__name__}") from error
+
     async def _has_another(self, rejected: Secret) -> bool:
         """Whether there is another token than the one that was just answered with 401."""
         self._auth.forget(rejected.reveal())
-        return Secret(await self._auth.authorization()) != rejected
+        return Secret(await self._authorization()) != rejected
 
     def _token_source(self, credentials: ClientCredentials, token_url: str | None) -> TokenSource:
         url = credentials.token_url or token_url or TOKEN_URL
@@ -237,9 +245,7 @@ class Exchange:
             try:
                 reply = await self._until_final(spec, attempt, self._retry.max_tries, ride_out=False)
             except ResponseError as error:
-                if error.status in {400, 401, 403}:
-                    raise _refused(error) from None
-                raise
+                raise _token_refused(error) from None
             token = _token_in(spec, reply)
             if self.observers:
                 self.observers.emit(TokenRefreshed(at=utc_now(), expires_in=token.expires_in))
@@ -289,6 +295,14 @@ def _token_in(spec: RequestSpec, reply: Reply) -> Token:
     raise DecodeError(problems, method=spec.method, path=spec.path, status=reply.status)
 
 
-def _refused(error: ResponseError) -> Unauthorized:
-    """Credentials that the token endpoint refuses are one problem, whether it says 400, 401 or 403 (its error body is not documented)."""
-    return Unauthorized(error.status, method=error.method, path=error.path, problem=error.problem, request_id=error.request_id)
+def _token_refused(error: ResponseError) -> ResponseError:
+    """A token endpoint's refusal as an error that is about credentials or servers, never about the thing that was asked for.
+
+    400, 401, 403 are refused credentials (its error body is not documented); another 4xx, such as the 404 of a wrong address, is a bare
+    ResponseError, since NotFound or PipelineDisabled would be taken for an answer about a run.
+    """
+    definite = 400 <= error.status < 500 and error.status not in {408, 425, 429}
+    if not definite:
+        return error
+    kind = Unauthorized if error.status in {400, 401, 403} else ResponseError
+    return kind(error.status, method=error.method, path=error.path, problem=error.problem, request_id=error.request_id)

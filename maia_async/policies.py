@@ -82,6 +82,24 @@ class TriggerPolicy:
 
 
 @frozen(kw_only=True)
+class RestartPolicy:
+    """How often `supervise` restarts a streaming pipeline that stopped.
+
+    max_restarts, within: after so many accepted restarts in so many seconds it gives up on the pipeline.
+    base, cap: the wait before a restart is full jitter over base, 2 base, 4 base … up to `cap`, counted within the same seconds.
+    """
+
+    max_restarts: int = field(default=3, validator=_number(1, whole=True))
+    within: float = field(default=600.0, validator=_number(0, above=True))
+    base: float = field(default=1.0, validator=_number(0, above=True))
+    cap: float = field(default=60.0, validator=_number(0, above=True))
+
+    def __attrs_post_init__(self) -> None:
+        if self.cap < self.base:
+            raise ConfigurationError(f"RestartPolicy.cap ({self.cap!r}) must not be below RestartPolicy.base ({self.base!r})")
+
+
+@frozen(kw_only=True)
 class Timeouts:
     """Bounds of one attempt: `connect` until the connection stands, `total` until the whole answer is read."""
 

@@ -95,11 +95,10 @@ class Session:
             failure = carried.error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _ours(error)
-        except RuntimeError as error:
+        except RuntimeError:
             if not http.closed:
                 raise
             failure = SessionClosed("the aiohttp session of this client is closed")
-            failure.__suppress_context__ = bool(error)
         # Raised out here, so that no aiohttp error, whose repr prints the request's headers, hangs on ours as its context.
         raise failure
 
@@ -123,6 +122,8 @@ class Session:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=POOL),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=65536,  # a policy or cookie of a gateway may be longer than the 8 KiB that aiohttp takes
+                max_field_size=65536,
                 headers={"User-Agent": f"maia-async/{_version()} aiohttp/{aiohttp.__version__}", "Accept": "application/json"},
                 trust_env=False,
             )

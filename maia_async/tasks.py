@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -19,6 +19,8 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from maia_async.errors import SessionClosed
 
 T = TypeVar("T")
+FINISH_BOUND: Final = 10.0
+CLOSE_BOUND: Final = FINISH_BOUND + 1.0  # tasks that bound themselves end by themselves
 logger = logging.getLogger("maia_async")
 
 
@@ -27,7 +29,7 @@ class TaskOwner:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._finishing: set[asyncio.Task[Any]] = set()
+        self._finishing: dict[asyncio.Task[Any], Callable[[], bool]] = {}
         self._closed = False
 
     @property
@@ -35,11 +37,11 @@ class TaskOwner:
         """How many tasks live now."""
         return len(self._tasks)
 
-    def start(self, coroutine: Coroutine[Any, Any, T], *, name: str, finishes: bool = False) -> asyncio.Task[T]:
+    def start(self, coroutine: Coroutine[Any, Any, T], *, name: str, finishes: bool | Callable[[], bool] = False) -> asyncio.Task[T]:
         """Run `coroutine` as a task of ours, in an empty context: it must not inherit a caller's variables or scopes.
 
-        finishes: `aclose()` lets it come to its end instead of cancelling it; it must be bounded by itself. Raises SessionClosed
-        after `aclose()`.
+        finishes: `aclose()` gives it `CLOSE_BOUND` seconds to come to its end instead of cancelling it at once; a callable is asked then.
+        Raises SessionClosed after `aclose()`.
         """
         if self._closed:
             coroutine.close()
@@ -47,21 +49,24 @@ class TaskOwner:
         task = asyncio.get_running_loop().create_task(coroutine, name=f"maia_async {name}", context=Context())
         self._tasks.add(task)
         if finishes:
-            self._finishing.add(task)
+            self._finishing[task] = finishes if callable(finishes) else lambda: True
         task.add_done_callback(self._forget)
         return task
 
     async def aclose(self) -> None:
         """Let finish what must, cancel the rest, and return when nothing runs."""
         self._closed = True
+        finishing = [task for task, must in self._finishing.items() if must() or not task.cancel()]
+        timer = asyncio.get_running_loop().call_later(CLOSE_BOUND, lambda: [task.cancel() for task in finishing])
         try:
-            await settle(*self._finishing)
+            await settle(*finishing)
         finally:
+            timer.cancel()
             await end(*self._tasks)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        self._finishing.discard(task)
+        self._finishing.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             # Whoever awaits the task gets the error too; when nobody does, this line is all there is.
             logger.debug("background task %s failed", task.get_name(), exc_info=task.exception())
@@ -98,17 +103,33 @@ async def settle(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def sheltered(
-    owner: TaskOwner, coroutine: Coroutine[Any, Any, T], *, name: str, bound: float, orphan: Callable[[asyncio.Task[T]], None]
+    owner: TaskOwner,
+    coroutine: Coroutine[Any, Any, T],
+    *,
+    name: str,
+    sent: Callable[[], bool],
+    orphan: Callable[[asyncio.Task[T]], None],
 ) -> T:
-    """The result of `coroutine`, run by a task of `owner`. If the caller is cancelled, that task goes on for at most `bound` seconds and
-    `orphan` is told of its end; the cancellation is passed on at once.
-    """  # noqa: D205 - one rule, in two halves
-    task = owner.start(coroutine, name=name, finishes=True)
+    """The result of `coroutine`, run by a task of `owner`, that a cancelled caller does not tear off half-way.
+
+    when the caller is cancelled        then
+    `sent()` is false                   the task is cancelled
+    it is true                          it goes on for at most FINISH_BOUND seconds
+
+    The cancellation of the caller is passed on at once, and `orphan` is told of the task's end. Closing does the same to the task;
+    to a caller who still waits then, a cancelled task is SessionClosed.
+    """
+    task = owner.start(coroutine, name=name, finishes=sent)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
-        timer = asyncio.get_running_loop().call_later(bound, task.cancel)
-        task.add_done_callback(lambda _: timer.cancel())
+        if sent():
+            timer = asyncio.get_running_loop().call_later(FINISH_BOUND, task.cancel)
+            task.add_done_callback(lambda _: timer.cancel())
+        else:
+            task.cancel()
         task.add_done_callback(orphan)
         raise
+    if task.cancelled():
+        raise SessionClosed
     return task.result()

@@ -53,6 +53,7 @@ NEVER_RAISED_TO_A_CALLER = {
     "_Broken",  # carries an error of ours through the HTTP library
     "Refused",  # the emulator's own: becomes an HTTP answer
     "UsageProblem",  # the command line's own: becomes an exit code
+    "Withdrawn",  # the supervisor's own: ends a start that nobody wants any more
 }
 RESPONSES = [kind for name in TREE if issubclass(kind := getattr(errors, name), errors.ResponseError)]
 ENDS = [kind for name in TREE if issubclass(kind := getattr(errors, name), errors.ExecutionUnsuccessful)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -46,9 +47,12 @@ NAMES = [
     "ExecutionTrigger",
     "ExecutionTriggered",
     "ExecutionUnsuccessful",
+    "ExternallyStopped",
     "FieldProblem",
+    "Flapping",
     "Forbidden",
     "GatewayTimeout",
+    "GaveUp",
     "InvalidRequest",
     "Maia",
     "MaiaError",
@@ -74,11 +78,14 @@ NAMES = [
     "RateLimit",
     "RateLimitPaused",
     "RateLimited",
+    "ReachableAgain",
     "Region",
     "RequestFinished",
     "RequestTimedOut",
     "Response",
     "ResponseError",
+    "RestartAttempted",
+    "RestartPolicy",
     "RetryPolicy",
     "S3Target",
     "SecretReference",
@@ -89,6 +96,7 @@ NAMES = [
     "SnowflakeTarget",
     "SourceConnection",
     "SqlServerSource",
+    "StartAttempted",
     "StaticToken",
     "Statistics",
     "StatusUnavailable",
@@ -99,6 +107,10 @@ NAMES = [
     "StreamingPipelineDefinition",
     "StreamingState",
     "StreamingStopped",
+    "StreamingTransition",
+    "SupervisedState",
+    "Supervisor",
+    "SupervisorEvent",
     "Table",
     "Timeouts",
     "TokenRefreshed",
@@ -108,14 +120,34 @@ NAMES = [
     "TriggerPolicy",
     "Unauthorized",
     "UnknownValueSeen",
+    "Unreachable",
     "WaitTimeout",
     "run_batch",
+    "supervise",
 ]
 NO_DOCSTRING_OF_THEIR_OWN = {"AUTO", "Observer"}  # a value and an alias: their docstrings stand below them in the source
 
 
 def public(module: ModuleType) -> list[str]:
-    return sorted(name for name, value in vars(module).items() if not name.startswith("_") and not isinstance(value, ModuleType))
+    return sorted(name for name in dir(module) if not name.startswith("_") and not isinstance(getattr(module, name), ModuleType))
+
+
+def test_type_checkers_see_the_names_that_are_loaded_on_use() -> None:
+    tree = ast.parse(inspect.getsource(maia_async))
+    seen = {
+        (node.module, alias.name, alias.asname)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == {(module, name, name) for module, names in maia_async._HOMES.items() for name in names}
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Mia'"):
+        _ = maia_async.Mia
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -130,7 +162,7 @@ def test_every_class_of_a_public_module_is_at_the_root(module: ModuleType) -> No
 
 
 def test_the_names_of_orchestration_are_those_of_the_root() -> None:
-    for name in ("Batch", "BatchReport", "Outcome", "run_batch"):
+    for name in ("Batch", "BatchReport", "Outcome", "RestartAttempted", "Supervisor", "run_batch", "supervise"):
         assert getattr(maia_async.orchestration, name) is getattr(maia_async, name)
 
 
@@ -202,6 +234,10 @@ def test_the_check_of_docstrings_finds_what_has_none() -> None:
         "Batch.report",
         "Batch.outstanding",
         "Batch.__aiter__",
+        "Supervisor.add",
+        "Supervisor.remove",
+        "Supervisor.states",
+        "Supervisor.__aiter__",
     ],
 )
 def test_the_methods_that_the_design_names_exist(path: str) -> None:

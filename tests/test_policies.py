@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maia_async.errors import ConfigurationError
-from maia_async.policies import PollPolicy, RateLimit, RetryPolicy, Timeouts, TriggerPolicy
+from maia_async.policies import PollPolicy, RateLimit, RestartPolicy, RetryPolicy, Timeouts, TriggerPolicy
 
-POLICIES: list[type[Any]] = [PollPolicy, RateLimit, RetryPolicy, Timeouts, TriggerPolicy]
+POLICIES: list[type[Any]] = [PollPolicy, RateLimit, RestartPolicy, RetryPolicy, Timeouts, TriggerPolicy]
 FIELDS = [(kind, field.name) for kind in POLICIES for field in attrs.fields(kind)]
-WHOLE: set[tuple[type[Any], str]] = {(RetryPolicy, "max_tries"), (RateLimit, "requests")}
+WHOLE: set[tuple[type[Any], str]] = {(RetryPolicy, "max_tries"), (RateLimit, "requests"), (RestartPolicy, "max_restarts")}
 NONSENSE = [0, 0.0, -1, -0.5, math.nan, math.inf, -math.inf, True, False, None, "5", [5], 10**400, -(10**400), 1j]
 
 
@@ -26,6 +26,7 @@ NONSENSE = [0, 0.0, -1, -0.5, math.nan, math.inf, -math.inf, True, False, None, 
         (RateLimit, {"requests": 1000, "per": 60.0, "max_pause": 120.0}),
         (PollPolicy, {"min_interval": 1.0, "max_interval": 30.0, "max_unreachable": 600.0, "not_found_grace": 60.0}),
         (TriggerPolicy, {"settle": 15.0}),
+        (RestartPolicy, {"max_restarts": 3, "within": 600.0, "base": 1.0, "cap": 60.0}),
         (Timeouts, {"connect": 10.0, "total": 60.0}),
     ],
 )
@@ -54,6 +55,7 @@ def test_a_count_is_a_whole_number(kind: type[Any], name: str) -> None:
         (RetryPolicy, {"base": 31.0}, ("RetryPolicy.cap", "RetryPolicy.base")),
         (PollPolicy, {"min_interval": 5.0, "max_interval": 4.0}, ("PollPolicy.max_interval", "PollPolicy.min_interval")),
         (Timeouts, {"connect": 61.0}, ("Timeouts.total", "Timeouts.connect")),
+        (RestartPolicy, {"base": 61.0}, ("RestartPolicy.cap", "RestartPolicy.base")),
     ],
 )
 def test_contradictory_values_are_refused_with_both_fields_named(kind: type[Any], values: dict[str, float], named: tuple[str, str]) -> None:

@@ -34,6 +34,7 @@ from maia_async.resources.lists import PAGE_SIZE, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.watch import Watch
+from maia_async.tasks import settle
 from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
@@ -70,21 +71,21 @@ class Seen:
 
     @property
     def value(self) -> ExecutionDetails:
-        """The details; when some other field than the status does not fit, the status and the ids alone."""
+        """The details, without the fields that do not fit: a wait lives on the status, and must not fail over a time's format."""
         if self._value is None:
             try:
-                self._value = self.decode()
+                data = codec.parse_json(self._body)
+                self._value = codec.details(data, project_id=self._project_id, execution_id=self._execution_id, salvage=True)
             except errors.DecodeError:
                 self._value = ExecutionDetails(status=self.word, pipeline_execution_id=self._execution_id, project_id=self._project_id)
         return self._value
 
-    def decode(self) -> ExecutionDetails:
-        """The details. Raises DecodeError when anything does not fit."""
-        return codec.details(codec.parse_json(self._body), project_id=self._project_id, execution_id=self._execution_id)
-
     def differs(self, other: Seen) -> bool:
         """Whether the API said anything else than before."""
-        return self._body != other._body and bool(codec.parse_json(self._body) != codec.parse_json(other._body))
+        try:
+            return self._body != other._body and bool(codec.parse_json(self._body) != codec.parse_json(other._body))
+        except RecursionError:  # nested so deeply that the parser takes it and the comparison does not
+            return True
 
 
 @define(slots=True)
@@ -155,8 +156,10 @@ class ExecutionSubject:
 
     def _decode(self, body: bytes, data: Any) -> Seen:
         word = codec.peek(data)
-        # An end that cannot be decoded fails here, where it is ridden out: the next answer may be whole.
-        whole = codec.details(data, project_id=self.project_id, execution_id=self.execution_id) if word.is_terminal else None
+        # An end that is about another execution fails here, where it is ridden out: the next answer may be ours.
+        whole = None
+        if word.is_terminal:
+            whole = codec.details(data, project_id=self.project_id, execution_id=self.execution_id, salvage=True)
         seen = Seen(word, body, self.project_id, self.execution_id, whole)
         self._runtime.observers.note_word(seen.word)
         return seen
@@ -228,6 +231,8 @@ class PipelineExecution:
 
     async def status(self) -> ExecutionStatus:
         """Read the status now. Where the status-only operation is not served, the details are read."""
+        if not self._runtime.status_is_served:
+            return (await self.details()).status
         spec = operations.execution_status(self.project_id, self.id)
         try:
             word = await self._runtime.exchange.read(spec, Lane.READ, codec.status_only)
@@ -239,7 +244,9 @@ class PipelineExecution:
         else:
             self._runtime.observers.note_word(word)
             return word
-        return (await self.details()).status
+        found = await self.details()
+        self._runtime.status_is_served = False  # the run exists, so it is the operation that does not
+        return found.status
 
     def steps(self, *, page_size: int = PAGE_SIZE) -> Pager[ExecutionStep]:
         """The steps so far; `child_pipeline` leads to executions that a step started."""
@@ -266,20 +273,28 @@ class PipelineExecution:
         Raises WaitTimeout when it has not ended, and the refusal of the cancel when the run goes on.
         """
         _check_timeout(timeout)
-        refusal: errors.ResponseError | None = None
+        deadline = anyio.current_time() + timeout
+        found: ExecutionDetails | None = None
+        with anyio.CancelScope(deadline=deadline) as scope:
+            found = await self._cancel_or_look(force=force)
+        if scope.cancelled_caught:
+            raise self.watched.subject.timed_out(self.watched, timeout)
+        if found is not None and found.is_terminal:
+            return found
+        return await self.wait(max(0.0, deadline - anyio.current_time()), check=False)
+
+    async def _cancel_or_look(self, *, force: bool) -> ExecutionDetails | None:
+        """Cancel; when that is refused, the details that say why. Raises the refusal when they do not."""
         try:
             await self.cancel(force=force)
         except errors.ResponseError as error:
             if error.status in {401, 403, 429} or error.status >= 500:
                 raise
-            refusal = error
-        if refusal is not None:
             found = await self.details()
             if not found.is_terminal and found.status is not ExecutionStatus.CANCELLING:
-                raise refusal
-            if found.is_terminal:
-                return found
-        return await self.wait(timeout, check=False)
+                raise
+            return found
+        return None
 
     async def _cancel_owned(self) -> None:
         """The PATCH from a task that the client owns: it goes out even if this task is cancelled again."""
@@ -292,7 +307,8 @@ class PipelineExecution:
                 logger.warning("could not cancel execution %s: %s", self.id, error)
 
         with contextlib.suppress(errors.SessionClosed):  # then nothing can go out any more, and the caller's own error says why
-            await asyncio.wait([self._runtime.owner.start(bounded(), name=f"cancel of {self.id}", finishes=True)])
+            # Not asyncio.wait: in a cancelled anyio scope it would end at once, and the cancellation has to come after the PATCH.
+            await settle(self._runtime.owner.start(bounded(), name=f"cancel of {self.id}", finishes=True))
 
     def __repr__(self) -> str:
         last = self.watched.last

@@ -33,3 +33,4 @@ class Runtime:
     observers: Observers
     trigger: Trigger
     settle: float  # TriggerPolicy.settle
+    status_is_served: bool = True  # until the status-only operation, whose answer is not documented, turns out to be missing

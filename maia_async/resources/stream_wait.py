@@ -1,7 +1,8 @@
 """What a read of a streaming pipeline means for one who waits for a state; pure decisions, and the one loop of `ensure_*` around them.
 
 Waiting for `wanted`, at a read that shows `observed`; `ran`: STARTING, SNAPSHOTTING or STREAMING was seen since this wait began; `late`:
-the read is later than `start_grace` after the last START of ours, or after the beginning of the wait when there was none:
+the read is later than `start_grace` after the last START of ours, or after the beginning of the wait when there was none. A read is news
+when it is younger than `min_interval` at the beginning of the wait and went out after our last command:
 
     wanted             observed                          ran   late  meaning
     any                one of the wanted                 -     -     ARRIVED
@@ -16,11 +17,15 @@ the read is later than `start_grace` after the last START of ours, or after the 
     ensure     STARTING, SNAPSHOTTING   STREAMING   STOPPING          NOT_RUNNING   UNKNOWN, unseen words
     streaming  wait                     done        wait for its end  START, wait   wait until it is told
     stopped    STOP, wait               STOP, wait  wait              done          wait until it is told
+
+A 409 means that the read was late, or that somebody else was faster: read again, then decide. The API's status may lag behind (a START of
+somebody else shows NOT_RUNNING for a while), so this goes on for `START_GRACE`, at growing distances. Reads are the watcher's, so they are
+shared, in the timeline, and ridden out when they fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -28,7 +33,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from attrs import define, frozen
 
-from maia_async.errors import Conflict, StreamingStopped
+from maia_async.errors import ConfigurationError, Conflict, StreamingStopped, WaitTimeout
 from maia_async.models.streaming import StreamingState
 from maia_async.watching.watched import Watched
 
@@ -54,7 +59,9 @@ class Sight:
         return self.word != other.word
 
 
-MOST_CONFLICTS: Final = 10
+START_GRACE: Final = 60.0
+LONGEST_PAUSE: Final = 5  # between two refused commands, in min_intervals
+KNOWN: Final = frozenset(StreamingState)
 
 
 class Meaning(Enum):
@@ -105,21 +112,22 @@ class Arrival:
     """The predicate of one wait: called after every read, it is true when one of the wanted states is there."""
 
     _pipeline: StreamingPipeline
-    _wanted: frozenset[StreamingState]
-    _now: Callable[[], float]
+    _wanted: frozenset[StreamingState] | None
+    _began: float
     _ran: bool = False
-    start_grace: float = 60.0
+    start_grace: float = START_GRACE
+    fresh: float = 1.0
     state: StreamingState = StreamingState.UNKNOWN
-    _began: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        self._began = self._now()
 
     def __call__(self, watched: Watched) -> bool:
         """Raises StreamingStopped."""
-        if watched.last is None or watched.looked_at < self._began:
+        if watched.last is None or watched.failure is not None or watched.looked_at <= self._began - self.fresh:
             return False  # what an earlier wait saw is no news
+        if watched.answered <= watched.commanded:
+            return False  # it went out before our command
         self.state = watched.last.word
+        if self._wanted is None:
+            return True
         since = watched.since if watched.command == "START" and watched.since is not None else self._began
         found = meaning(self._wanted, self.state, ran=self._ran, late=watched.looked_at - since > self.start_grace)
         if found is Meaning.STOPPED:
@@ -136,35 +144,59 @@ def timeline(watched: Watched) -> tuple[tuple[StreamingState, datetime], ...]:
     return tuple((sight.word, sight.at) for _, sight in watched.changes() if isinstance(sight, Sight))
 
 
+def check_seconds(**values: float | None) -> None:
+    """Raise ConfigurationError for what is neither None nor a number of seconds."""
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
+            raise ConfigurationError(f"{name} must be None or a number of seconds, at least 0, is {value!r}")
+
+
 async def ensured(pipeline: StreamingPipeline, desired: StreamingState, timeout: float | None) -> None:
-    """Bring a pipeline into `desired`; a 409 means: look again, then decide. Raises WaitTimeout with the timeline."""
-    deadline = float("inf") if timeout is None else anyio.current_time() + timeout
-    with anyio.CancelScope(deadline=deadline) as scope:
-        await _bring(pipeline, desired)
-    if scope.cancelled_caught:
-        raise pipeline.watched.subject.timed_out(pipeline.watched, timeout or 0.0)
+    """Bring a pipeline into `desired` as the second table of this module says. Raises WaitTimeout with the timeline."""
+    check_seconds(timeout=timeout)
+    deadline = math.inf if timeout is None else anyio.current_time() + timeout
+    try:
+        await _bring(pipeline, desired, deadline)
+    except WaitTimeout:
+        expired = pipeline.watched.subject.timed_out(pipeline.watched, timeout or 0.0)  # of the whole, not of the last wait
+    else:
+        return
+    raise expired
 
 
-async def _bring(pipeline: StreamingPipeline, desired: StreamingState) -> None:
-    conflicts = 0
+async def _bring(pipeline: StreamingPipeline, desired: StreamingState, deadline: float) -> None:
+    def left() -> float | None:
+        return None if deadline == math.inf else max(0.0, deadline - anyio.current_time())
+
+    conflicts, refused_since = 0, math.inf
     while True:
-        observed = await pipeline.status()
+        observed = await pipeline.arrive(None, timeout=left())
         step = next_step(desired, observed)
         if step is Next.DONE:
             return
         if step is Next.WAIT_FOR_CHANGE:
-            await pipeline.wait_for(*(state.value for state in StreamingState if state is not observed))
+            await pipeline.arrive(KNOWN - {observed}, timeout=left())
             continue
+        if step is Next.WAIT:
+            await pipeline.arrive(frozenset({desired}), ran=observed.is_running, timeout=left())
+            return
         try:
-            if step is Next.START:
-                await pipeline.start()
-            elif step is Next.STOP:
-                await pipeline.stop()
+            await _order(pipeline, step, deadline)
         except Conflict:
-            conflicts += 1
-            if conflicts == MOST_CONFLICTS:
+            conflicts, refused_since = conflicts + 1, min(refused_since, anyio.current_time())
+            if anyio.current_time() - refused_since >= START_GRACE:
                 raise  # the API goes on refusing what its own status calls for
-            await anyio.sleep(pipeline.pause)
-            continue
-        await pipeline.arrive(frozenset({desired}), ran=observed.is_running and step is Next.WAIT)
-        return
+            pause = pipeline.pause * min(conflicts, LONGEST_PAUSE)
+            await anyio.sleep(pause if deadline == math.inf else min(pause, left() or 0.0))
+        else:
+            await pipeline.arrive(frozenset({desired}), timeout=left())
+            return
+
+
+async def _order(pipeline: StreamingPipeline, step: Next, deadline: float) -> None:
+    """The command, which is not waited for beyond `deadline`, and not sent after it."""
+    if anyio.current_time() < deadline:
+        with anyio.CancelScope(deadline=deadline):
+            await (pipeline.start() if step is Next.START else pipeline.stop())
+            return
+    raise pipeline.watched.subject.timed_out(pipeline.watched, 0.0)

@@ -24,12 +24,10 @@ from maia_async.governor import Lane
 from maia_async.models.streaming import StreamingPipelineDefinition, StreamingState, definition_problems
 from maia_async.policies import PollPolicy
 from maia_async.resources.runtime import Runtime
-from maia_async.resources.stream_wait import Arrival, Sight, ensured, timeline
+from maia_async.resources.stream_wait import START_GRACE, Arrival, Sight, check_seconds, ensured, timeline
 from maia_async.watching.pace import stream_interval
 from maia_async.watching.watched import Sighting, Watched
 from maia_async.wire import streaming
-
-START_GRACE = 60.0
 
 
 @define(slots=True)
@@ -73,7 +71,7 @@ class StreamSubject:
         """WaitTimeout with the states seen."""
         seen = timeline(watched)
         said = " -> ".join(word.value for word, _ in seen) or "no state seen"
-        text = f"streaming pipeline {self.pipeline_id} is not there after {timeout:g} s: {said}"
+        text = f"streaming pipeline {self.pipeline_id} has not got there after {timeout:g} s: {said}"
         last = watched.last and watched.last.value
         return errors.WaitTimeout(text, execution=self._handle(watched), last_details=last, timeline=seen)
 
@@ -111,6 +109,11 @@ class StreamingPipeline:
         return self.wait_for(StreamingState.STREAMING).__await__()
 
     @property
+    def runtime(self) -> Runtime:
+        """What the handles of one client share; for the package's own use."""
+        return self._runtime
+
+    @property
     def last_state(self) -> StreamingState | None:
         """The last state that a wait of ours saw, or None."""
         state: StreamingState | None = None if self.watched.last is None else self.watched.last.value
@@ -135,16 +138,27 @@ class StreamingPipeline:
         return await self._runtime.exchange.read(spec, Lane.TRIGGER, streaming.read_definition)
 
     async def delete(self) -> None:
-        """Delete the pipeline."""
-        await self._runtime.exchange.call(streaming.delete_streaming_pipeline(self.project_id, self.id), Lane.TRIGGER)
+        """Delete the pipeline. A 404 after a try of ours whose answer was lost is taken for that try's success."""
+        lost = flying = False
+
+        def in_doubt(sent: bool) -> None:
+            nonlocal lost, flying
+            lost, flying = lost or (sent and flying), sent
+
+        spec = streaming.delete_streaming_pipeline(self.project_id, self.id)
+        try:
+            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=in_doubt)
+        except errors.NotFound:
+            if not lost:
+                raise
 
     async def start(self) -> None:
         """Ask for START; returns when it is accepted. Raises Conflict when it is running already; `ensure_streaming` sorts that out."""
-        await self._command("START")
+        await self.order("START")
 
     async def stop(self) -> None:
         """Ask for STOP; returns when it is accepted. Raises Conflict when it is stopped already; `ensure_stopped` sorts that out."""
-        await self._command("STOP")
+        await self.order("STOP")
 
     async def wait_for(self, *states: str, timeout: float | None = None, start_grace: float = START_GRACE) -> StreamingState:
         """Wait until the pipeline shows one of `states`, and return it. No timeout of ours ends a snapshot, which may take hours.
@@ -153,17 +167,19 @@ class StreamingPipeline:
         this wait), unless it was seen running meanwhile; then StreamingStopped. Raises WaitTimeout with `.timeline`, StatusUnavailable,
         Unauthorized, Forbidden, NotFound, SessionClosed, ConfigurationError for no or unknown states.
         """
+        check_seconds(timeout=timeout, start_grace=start_grace)
         return await self.arrive(_states(states), timeout=timeout, start_grace=start_grace)
 
     async def ensure_streaming(self, timeout: float | None = None) -> None:
         """Start it if it does not run, and wait until it is STREAMING. Doing so again does nothing.
 
-        Raises what `wait_for` raises; StreamingStopped when it stops on the way: it is not restarted here, `supervise` does that.
+        Raises what `wait_for` raises; StreamingStopped when it stops on the way: it is not restarted here, `supervise` does that. Raises
+        what `start` raises, too; a Conflict only when the API has refused for a minute what the state calls for.
         """
         await ensured(self, StreamingState.STREAMING, timeout)
 
     async def ensure_stopped(self, timeout: float | None = None) -> None:
-        """Stop it if it runs, and wait until it is NOT_RUNNING. Doing so again does nothing."""
+        """Stop it if it runs, and wait until it is NOT_RUNNING. Doing so again does nothing. Raises what `wait_for` and `stop` raise."""
         await ensured(self, StreamingState.NOT_RUNNING, timeout)
 
     @property
@@ -172,22 +188,26 @@ class StreamingPipeline:
         return self._runtime.watcher.policy.min_interval
 
     async def arrive(
-        self, wanted: frozenset[StreamingState], *, ran: bool = False, timeout: float | None = None, start_grace: float = START_GRACE
+        self, wanted: frozenset[StreamingState] | None, *, ran: bool = False, timeout: float | None = None, start_grace: float = START_GRACE
     ) -> StreamingState:
-        """`wait_for`, for the package's own use; `ran`: it was seen running already."""
+        """`wait_for`, for the package's own use. wanted: None is any state. ran: it was seen running already."""
+        watcher = self._runtime.watcher
         self.watched.keep_changes()
-        arrival = Arrival(self, wanted, asyncio.get_running_loop().time, ran, start_grace=start_grace)
-        await self._runtime.watcher.wait(self.watched, arrival, timeout=timeout)
+        now = asyncio.get_running_loop().time()
+        arrival = Arrival(self, wanted, now, ran, start_grace=start_grace, fresh=watcher.policy.min_interval)
+        watcher.look_soon(self.watched)
+        await watcher.wait(self.watched, arrival, timeout=timeout)
         return arrival.state
 
-    async def _command(self, command: streaming.Command) -> None:
+    async def order(self, command: streaming.Command, *, in_doubt: Callable[[bool], None] | None = None) -> None:
+        """`start` or `stop`, for the package's own use; `in_doubt` is told what `Exchange.call` tells, and may raise to withdraw it."""
         spec = streaming.command_streaming_pipeline(self.project_id, self.id, command)
         try:
-            await self._runtime.exchange.call(spec, Lane.TRIGGER)
+            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=in_doubt)
         finally:
             # After a failure, too: it may have landed.
             self._runtime.watcher.hasten(self.watched)
-            self.watched.command = command
+            self.watched.command, self.watched.commanded = command, self.watched.asks
 
     def __repr__(self) -> str:
         return f"<StreamingPipeline {self.id} {self.last_state or 'not looked at yet'}>"
@@ -197,7 +217,8 @@ def stream_of(runtime: Runtime, project_id: str, pipeline_id: str, *, created_at
     """A handle; `created_at` is the loop time of our own create."""
     watched = runtime.watcher.watched(StreamSubject(runtime, project_id, pipeline_id))
     if created_at is not None:
-        watched.triggered_at = created_at
+        # `since` as well: nothing is known to take a while, so the first look need not wait for it.
+        watched.triggered_at = watched.since = created_at
     return StreamingPipeline(runtime, project_id, pipeline_id, watched)
 
 
@@ -211,6 +232,9 @@ def check_definition(definition: StreamingPipelineDefinition) -> None:
 def _states(words: tuple[str, ...]) -> frozenset[StreamingState]:
     if not words:
         raise errors.ConfigurationError("name at least one state to wait for, for example 'STREAMING'")
+    for word in words:
+        if not isinstance(word, str):
+            raise errors.ConfigurationError(f"a state must be text, is {word!r}")
     states = frozenset(StreamingState(word) for word in words)
     for state in states:
         if not state.is_known:

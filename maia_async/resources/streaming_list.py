@@ -3,28 +3,29 @@
     the POST's end                          then
     2xx with an id                          the handle
     refused, or never sent                  the error
-    ambiguous (wire/landing.py), and the    for `TriggerPolicy.settle` seconds the list is read:
+    ambiguous (wire/landing.py), and the    for `TriggerPolicy.settle` seconds the list is read, through failures of its own:
       list shows by that name
         one with our definition             adopted: the handle
-        several, or one with another        CreateOutcomeUnknown with their ids
-        none, to the end                    CreateOutcomeUnknown without any; it was not sent again
+        several with our definition         CreateOutcomeUnknown with their ids
+        none with ours, to the end          CreateOutcomeUnknown with the ids of the others, if any; it was not sent again
 
-A cancelled `create` goes on for at most 10 s in a task of the client, so that the id is told: StreamingPipelineCreated to the observers,
-and a line in the log.
+A `create` that is cancelled before its POST goes out is withdrawn. Later it goes on for at most 10 s in a task of the client, so that the
+id is told: StreamingPipelineCreated to the observers, and a line in the log. Not told apart: a pipeline that somebody else made of the
+same definition under the same name.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import anyio
 from attrs import define
 
 from maia_async.clock import utc_now
-from maia_async.errors import CreateOutcomeUnknown, DecodeError, MaiaError
+from maia_async.errors import CreateOutcomeUnknown, DecodeError, InvalidRequest, MaiaError
 from maia_async.events import StreamingPipelineCreated
 from maia_async.exchange import decoded
 from maia_async.governor import Lane
@@ -33,11 +34,12 @@ from maia_async.resources.lists import PAGE_SIZE, by_name, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline, check_definition, stream_of
-from maia_async.tasks import sheltered
+from maia_async.tasks import FINISH_BOUND, sheltered
 from maia_async.wire import streaming
 from maia_async.wire.landing import Landing, landing_of
 
-FINISH_BOUND: Final = 10.0
+LOOK_AGAIN: Final = 2.0
+LAST_LOOK: Final = 5.0  # for a look at the list that began before the end of `settle`
 logger = logging.getLogger("maia_async")
 
 
@@ -74,42 +76,75 @@ class StreamingPipelines:
         """
         check_definition(definition)
         created = asyncio.get_running_loop().time()
-        pipeline_id = await sheltered(
-            self._runtime.owner, self._create(definition.name or "", definition.to_dict()), name="create", bound=FINISH_BOUND, orphan=_tell
-        )
+        name, document, doubt = definition.name or "", definition.to_dict(), Doubt()
+        coroutine = self._create(name, document, doubt)
+        pipeline_id = await sheltered(self._runtime.owner, coroutine, name="create", sent=lambda: doubt.sent, orphan=_tell)
         return stream_of(self._runtime, self._project_id, pipeline_id, created_at=created)
 
-    async def _create(self, name: str, document: Mapping[str, Any]) -> str:
-        spec = streaming.create_streaming_pipeline(self._project_id, document)
-        in_doubt = False
-
-        def doubt(sent: bool) -> None:
-            nonlocal in_doubt
-            in_doubt = sent
-
+    async def _create(self, name: str, document: Mapping[str, Any], doubt: Doubt) -> str:
         try:
-            reply = await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=doubt)
-            pipeline_id = decoded(spec, reply, _created_id)
-        except MaiaError as error:
-            if not in_doubt or landing_of(error) is not Landing.AMBIGUOUS:
+            pipeline_id = await self._post(name, document, doubt)
+        except asyncio.CancelledError:
+            # Of this task, which is ours: the client was closed, or the bound of a cancelled caller has passed.
+            if not doubt.sent:
                 raise
-            pipeline_id = await self._look_for(name, document, error)
+            raise CreateOutcomeUnknown(name) from None
         if self._runtime.observers:
             event = StreamingPipelineCreated(at=utc_now(), project_id=self._project_id, pipeline_id=pipeline_id, name=name)
             self._runtime.observers.emit(event)
         return pipeline_id
 
+    async def _post(self, name: str, document: Mapping[str, Any], doubt: Doubt) -> str:
+        spec = streaming.create_streaming_pipeline(self._project_id, document)
+        try:
+            reply = await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=doubt)
+            return decoded(spec, reply, _created_id)
+        except MaiaError as error:
+            if not doubt.sent or landing_of(error) is not Landing.AMBIGUOUS:
+                raise
+            lost = error
+        return await self._look_for(name, document, lost)
+
     async def _look_for(self, name: str, document: Mapping[str, Any], lost: MaiaError) -> str:
         deadline = anyio.current_time() + self._runtime.settle
+        others: set[str] = set()
         while True:
-            found = [one async for one in self.list() if one.name == name and one.streaming_pipeline_id]
-            ours = [one for one in found if same(document, one.to_dict())]
-            if len(found) == 1 and ours:
-                return str(ours[0].streaming_pipeline_id)
-            late = anyio.current_time() >= deadline
-            if found or late:
-                raise CreateOutcomeUnknown(name, candidates=[str(one.streaming_pipeline_id) for one in found]) from lost
-            await anyio.sleep(min(2.0, self._runtime.settle))
+            found: Sequence[StreamingPipelineDefinition] = ()
+            with anyio.CancelScope(deadline=deadline + LAST_LOOK):
+                found = await self._called(name)
+            ours = [str(one.streaming_pipeline_id) for one in found if _is(document, one)]
+            if len(ours) == 1:
+                return ours[0]
+            others |= {str(one.streaming_pipeline_id) for one in found}
+            if ours or anyio.current_time() >= deadline:
+                raise CreateOutcomeUnknown(name, candidates=ours or sorted(others)) from lost
+            await anyio.sleep(min(LOOK_AGAIN, self._runtime.settle))
+
+    async def _called(self, name: str) -> Sequence[StreamingPipelineDefinition]:
+        """Those of that name; none when the list cannot be read, which is no answer either."""
+        try:
+            return [one async for one in self.list() if one.name == name and one.streaming_pipeline_id]
+        except MaiaError as error:
+            logger.warning("cannot read the list after a lost answer to create(): %s", error)
+            return []
+
+
+@define
+class Doubt:
+    """Whether a POST may have landed, as the exchange tells it."""
+
+    sent: bool = False
+
+    def __call__(self, sent: bool) -> None:
+        """Told before and after each attempt."""
+        self.sent = sent
+
+
+def _is(document: Mapping[str, Any], found: StreamingPipelineDefinition) -> bool:
+    try:
+        return same(document, found.to_dict())
+    except InvalidRequest:
+        return False  # it shows a text where we sent a reference
 
 
 def same(ours: Any, theirs: Any) -> bool:
@@ -130,6 +165,9 @@ def _created_id(data: Any) -> str:
 
 def _tell(task: asyncio.Task[str]) -> None:
     if task.cancelled():
-        logger.warning("create() was cancelled and its answer did not come within %g s: the pipeline may exist", FINISH_BOUND)
-    elif task.exception() is None:
+        return  # withdrawn
+    error = task.exception()
+    if error is None:
         logger.warning("create() was cancelled after its POST had gone out: streaming pipeline %s was created", task.result())
+    elif isinstance(error, CreateOutcomeUnknown):
+        logger.warning("create() was cancelled after its POST had gone out, within %g s no answer settled it: %s", FINISH_BOUND, error)

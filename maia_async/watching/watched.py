@@ -89,6 +89,10 @@ class Watched:
     command: str | None = None  # the last one that we gave
     since: float | None = None  # what its age counts from: our trigger, the first wait, or the last command
     looked_at: float = NEVER
+    asks: int = 0  # looks that went out; `answered` is the number of the last one that came back
+    answered: int = 0
+    commanded: int = 0  # `asks` when our last command ended: what looks up to that one show may be older than the command
+    asked_at: float = NEVER  # when the look went out that is under way, or else was the last: what it shows may be as old as that
     due: float = NEVER
     scheduled: bool = False
     looking: bool = False

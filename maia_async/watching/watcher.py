@@ -29,9 +29,6 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
-import anyio
-from anyio.abc import TaskGroup
-
 from maia_async.errors import MaiaError
 from maia_async.governor import Governor
 from maia_async.policies import PollPolicy
@@ -42,6 +39,7 @@ from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watche
 LAST_LOOK_GRANT: Final = 2.0
 LAST_LOOK_ANSWER: Final = 5.0
 logger = logging.getLogger("maia_async")
+MOST_GONE: Final = 100
 MAX_LOOKS: Final = 100  # under way at once: what the connection pool holds
 
 
@@ -59,10 +57,13 @@ class Watcher:
         self._kinds: Counter[str] = Counter()
         self._due: list[tuple[float, int, Watched]] = []
         self._deadlines: list[tuple[float, int, Waiter]] = []
+        self._gone = 0
         self._sequence = itertools.count()
         self._looking = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._bug: BaseException | None = None
         self._closed = False
 
     def watched(self, subject: Subject) -> Watched:
@@ -97,7 +98,8 @@ class Watcher:
             self.leave(waiter)
             await self.rest()
         if waiter.error is not None:
-            raise waiter.error
+            # One error may end many waits: each starts a traceback of its own.
+            raise waiter.error.with_traceback(None)
 
     def leave(self, waiter: Waiter) -> None:
         """Stop waiting; a waiter that is done has left already."""
@@ -110,6 +112,17 @@ class Watcher:
         watched.since = asyncio.get_running_loop().time()
         if watched.due > watched.since + self.policy.min_interval:
             self._schedule(watched, watched.since + self.policy.min_interval)
+            self._wake.set()
+
+    def look_soon(self, watched: Watched) -> None:
+        """Somebody asks anew: look as soon as `min_interval` after the last look, and go on in the usual rhythm after that.
+
+        Not while it fails: the pause between failed looks is there for the API's sake.
+        """
+        now = asyncio.get_running_loop().time()
+        due = max(now, watched.looked_at + self.policy.min_interval)
+        if watched.due > due and watched.failure is None:
+            self._schedule(watched, due)
             self._wake.set()
 
     async def rest(self) -> None:
@@ -128,13 +141,15 @@ class Watcher:
 
     def _enlist(self, waiter: Waiter, now: float) -> None:
         watched = waiter.watched
-        if waiter.timeout is not None:
+        if waiter.timeout is not None and waiter.timeout != float("inf"):
             waiter.deadline = now + max(0.0, waiter.timeout)
             heapq.heappush(self._deadlines, (waiter.deadline, next(self._sequence), waiter))
         watched.waiters.append(waiter)
         self.waiting += 1
         if watched not in self._active:
             self._active[watched] = None
+            if now > watched.due + self.policy.max_interval:
+                watched.failures = 0  # nobody looked meanwhile: that time was not spent unreachable
             self._kinds[watched.subject.key[0]] += 1
             if watched.since is None:
                 watched.since = now if watched.triggered_at is None else watched.triggered_at
@@ -149,13 +164,23 @@ class Watcher:
         watched = waiter.watched
         watched.waiters.remove(waiter)
         self.waiting -= 1
+        self._forget_deadlines(waiter)
         if not watched.waiters:
             del self._active[watched]
             self._kinds[watched.subject.key[0]] -= 1
         if not self.waiting:
             self._due.clear()
             self._deadlines.clear()
+            self._gone = 0
             self._wake.set()
+
+    def _forget_deadlines(self, waiter: Waiter) -> None:
+        """Deadlines of waiters that are gone stay in the heap until they are the majority: else a long timeout would hold on to its run."""
+        self._gone += waiter.deadline != float("inf")
+        if self._gone > MOST_GONE and self._gone > len(self._deadlines) // 2:
+            self._deadlines = [entry for entry in self._deadlines if not entry[2].done]
+            heapq.heapify(self._deadlines)
+            self._gone = 0
 
     def _schedule(self, watched: Watched, due: float) -> None:
         """Look at `due`; when nobody waits for it, that is only the earliest time for the next one who does."""
@@ -166,26 +191,37 @@ class Watcher:
 
     async def _run(self) -> None:
         try:
-            while self.waiting:  # again when somebody joined while the last looks were being ended
-                async with anyio.create_task_group() as looks:
-                    await self._loop(looks)
-                    looks.cancel_scope.cancel()
+            try:
+                while self.waiting:  # again when somebody joined while the last looks were being ended
+                    await self._loop()
+                    await end(*self._under_way)
+            finally:
+                await end(*self._under_way)
         except Exception as error:  # noqa: BLE001 - a bug of ours, whatever it is: nobody may hang because of it
-            self._fail_all(_bare(error))
+            self._fail_all(error)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
 
-    async def _loop(self, looks: TaskGroup) -> None:
+    async def _loop(self) -> None:
         while self.waiting:
+            if self._bug is not None:
+                bug, self._bug = self._bug, None
+                raise bug
             self._wake.clear()
             now = asyncio.get_running_loop().time()
             self._expire(now)
-            self._start_looks(looks, now)
-            with anyio.CancelScope(deadline=self._next_moment()):
+            self._start_looks(now)
+            # A bare timer, not a cancel scope: this turns once for every look that ends.
+            moment = self._next_moment()
+            timer = None if moment == float("inf") else asyncio.get_running_loop().call_at(moment, self._wake.set)
+            try:
                 await self._wake.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
-    def _start_looks(self, looks: TaskGroup, now: float) -> None:
+    def _start_looks(self, now: float) -> None:
         while self._due and self._due[0][0] <= now and self._looking < MAX_LOOKS:
             due, _, watched = heapq.heappop(self._due)
             if due != watched.due or not watched.scheduled or watched not in self._active:
@@ -195,30 +231,44 @@ class Watcher:
                 continue  # that look schedules the next one when it ends
             watched.looking, watched.sent = True, False
             self._looking += 1
-            looks.start_soon(self._look, watched)
+            # Not in a task group: each look is a task of its own, and a group's bookkeeping costs as much as the rest of the look's start.
+            task = self._owner.start(self._look(watched), name="look")
+            self._under_way.add(task)
+            task.add_done_callback(self._look_ended)
+
+    def _look_ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._bug = task.exception()
+            self._wake.set()
 
     async def _look(self, watched: Watched) -> None:
+        now = asyncio.get_running_loop().time
+
         def in_doubt(sent: bool) -> None:
-            watched.sent = watched.sent or sent
+            if sent:  # the wait for a slot is over
+                watched.sent, watched.asked_at = True, now()
+                watched.asks += 1
 
         try:
+            watched.asked_at = now()
+            watched.asks += 1
             self.looks += 1
             try:
-                sighting = await watched.subject.look(in_doubt)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches the waiters
+                self._saw(watched, await watched.subject.look(in_doubt))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
                 self._failed(watched, error)
-            else:
-                self._saw(watched, sighting)
         finally:
             watched.looking = False
             self._looking -= 1
             if watched in self._active and not watched.scheduled:
                 # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
-                self._schedule(watched, asyncio.get_running_loop().time())
+                self._schedule(watched, now())
             self._wake.set()
 
     def _saw(self, watched: Watched, sighting: Sighting) -> None:
         now = watched.looked_at = asyncio.get_running_loop().time()
+        watched.answered = watched.asks
         before = watched.last
         if watched.saw(sighting):
             watched.subject.tell_change(watched, before)
@@ -303,9 +353,3 @@ class Watcher:
         for watched in list(self._active):
             for waiter in list(watched.waiters):
                 self._finish(waiter, error)
-
-
-def _bare(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -33,6 +33,7 @@ from maia_async.models import (
     OpenEnum,
     Page,
 )
+from maia_async.models.case import camel
 from maia_async.models.streaming import StreamingPipelineDefinition
 from maia_async.problems import FieldProblem
 from maia_async.wire.problem import first_line
@@ -46,12 +47,6 @@ except ImportError:
 T = TypeVar("T")
 _MOST_PROBLEMS: Final = 20
 _MILLISECONDS_FROM: Final = 1e11  # as seconds that would be the year 5138
-
-
-def camel(name: str) -> str:
-    """`started_at` as the API writes it: `startedAt`."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 def _text(value: Any, _: type[str]) -> str:
@@ -84,20 +79,19 @@ def _field_hook(converter: Converter, kind: Any, field: attrs.Attribute[Any]) ->
     options = [option for option in get_args(kind) if option is not NoneType]
     inner = options[0] if len(options) == 1 and NoneType in get_args(kind) else kind
     structure = converter.get_structure_hook(inner)
-    blanks = field.name.endswith("_at")
-
-    def absent() -> Any:
-        if field.default is attrs.NOTHING:
-            raise KeyError(field.name)
-        return field.default
+    default, required, blanks = field.default, field.default is attrs.NOTHING, field.name.endswith("_at")
 
     def hook(value: Any, _: Any) -> Any:
-        return absent() if value is None or (blanks and value == "") else structure(value, inner)
+        if value is None or (blanks and value == ""):
+            if required:
+                raise KeyError(field.name)
+            return default
+        return structure(value, inner)
 
-    def text_hook(value: Any, _: Any) -> Any:
-        return value if isinstance(value, str) else hook(value, _)
+    def text_or_null(value: Any, _: Any) -> Any:
+        return value if value is None or isinstance(value, str) else _text(value, str)
 
-    return text_hook if inner is str else hook
+    return text_or_null if inner is str and default is None else hook
 
 
 def _make_converter() -> Converter:
@@ -152,7 +146,10 @@ def parse_json(body: bytes) -> Any:
     except RecursionError:
         raise DecodeError(["$: the JSON is nested too deeply"]) from None
     except ValueError as error:
-        kind = "HTML" if body.lstrip()[:1] == b"<" else f"not JSON ({error})"
+        # The first line of a page or a text says who answered; broken JSON is not quoted, half of it may be anything.
+        if body.lstrip()[:1] in {b"{", b"["}:
+            raise DecodeError([f"$: the answer is not JSON ({error})"]) from None
+        kind = "HTML" if body.lstrip()[:1] == b"<" else "not JSON"
         raise DecodeError([f"$: the answer is {kind}: {first_line(body)[:100]}"]) from None
 
 
@@ -188,18 +185,36 @@ def _describe(error: BaseException, kind: type | None) -> str:
     return f"not a {getattr(kind, '__name__', kind)}"
 
 
-def details(data: Any, *, project_id: str | None = None, execution_id: str | None = None) -> ExecutionDetails:
-    """Execution details, flat or under `result`; ids that the answer leaves out are filled in. Raises DecodeError."""
+def details(data: Any, *, project_id: str | None = None, execution_id: str | None = None, salvage: bool = False) -> ExecutionDetails:
+    """Execution details, flat or under `result`; ids that the answer leaves out are filled in. Raises DecodeError.
+
+    salvage: a field other than the status that does not fit is left out instead. An explicit end must not be lost over a time's format.
+    """
     flat = _flat(data)
     if not flat.keys() & _DETAIL_KEYS:
         raise DecodeError([_NO_DETAILS])
     known = (("pipelineExecutionId", execution_id), ("projectId", project_id))
     filled = {**flat, **{key: value for key, value in known if flat.get(key) in (None, "")}}
+    if salvage:
+        filled = {key: value for key, value in filled.items() if key == "status" or _fits(key, value)}
     found = structure(filled, ExecutionDetails, path="$.result" if flat is not data else "$")
     told = found.pipeline_execution_id
-    if execution_id is not None and told is not None and told.casefold() != execution_id.casefold():
+    if execution_id is not None and told is not None and _same_id(told) != _same_id(execution_id):
         raise DecodeError(["$.pipelineExecutionId: the answer is about another execution"])
     return found
+
+
+def _same_id(text: str) -> str:
+    """A uuid in any of its spellings is one id."""
+    return text.strip("{}").replace("-", "").casefold()
+
+
+def _fits(key: str, value: Any) -> bool:
+    try:
+        structure({key: value}, ExecutionDetails)
+    except DecodeError:
+        return False
+    return True
 
 
 def peek(data: Any) -> ExecutionStatus:
@@ -227,6 +242,8 @@ def started_id(data: Any) -> str:
     """The id in the answer to a trigger. Raises DecodeError."""
     flat = _flat(data)
     found = flat.get("pipelineExecutionId") or flat.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)  # an id in an unexpected shape still names the run that was started
     if not isinstance(found, str) or not found:
         raise DecodeError([f"$.pipelineExecutionId: expected text, found {_kind(found)}"])
     return found

@@ -32,7 +32,7 @@ def raw_response(reply: Reply) -> Response:
         body = parse_json(reply.body)
     except DecodeError:
         body = reply.body.decode("utf-8", errors="replace") or None
-    return Response(status=reply.status, headers=dict(reply.headers), body=body)
+    return Response(status=reply.status, headers=reply.headers, body=body)
 
 
 def _query(params: Params | None) -> Iterator[tuple[str, str]]:

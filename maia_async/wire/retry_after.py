@@ -8,6 +8,7 @@ without one it cannot be used.
     "0.5"                          0.5     a decimal: not in RFC 9110, sent by some gateways and by a scaled emulator
     a date after the reply's Date  the difference
     a date before it               0
+    more than a day                a day
     "-1", "+1", "²", "soon", ""    None    as if it were not there
 """
 
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+LONGEST: Final = 86400.0  # whoever says more means "not today"; a wait of years could only be ended by a restart
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
@@ -27,11 +29,11 @@ def parse_retry_after(value: str | None, date: str | None) -> float | None:
         return None
     value = value.strip()
     if _SECONDS.fullmatch(value):
-        return float(value)
+        return min(float(value), LONGEST)
     until, sent = parse_http_date(value), parse_http_date(date)
     if until is None or sent is None:
         return None
-    return max(0.0, (until - sent).total_seconds())
+    return min(max(0.0, (until - sent).total_seconds()), LONGEST)
 
 
 def parse_http_date(value: str | None) -> datetime | None:

@@ -253,12 +253,16 @@ def test_the_id_of_a_started_run_is_read_from_each_shape(data: Any) -> None:
     assert codec.started_id(data) == "e-1"
 
 
+def test_a_number_as_id_still_names_the_run() -> None:
+    assert codec.started_id({"pipelineExecutionId": 12}) == "12"
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         ({}, "$.pipelineExecutionId: expected text, found null"),
         ({"pipelineExecutionId": ""}, "$.pipelineExecutionId: expected text, found null"),
-        ({"pipelineExecutionId": 12}, "$.pipelineExecutionId: expected text, found a number"),
+        ({"pipelineExecutionId": True}, "$.pipelineExecutionId: expected text, found true or false"),
         ({"id": ["e-1"]}, "$.pipelineExecutionId: expected text, found an array"),
         ("e-1", "$: expected an object, found text"),
         (None, "$: expected an object, found null"),
@@ -394,7 +398,7 @@ def test_json_is_parsed_with_or_without_a_byte_order_mark(parser: str, body: byt
         (b"<html><head><title>Sign in</title>", ["HTML", "Sign in"]),
         (b"\n<!doctype html>\n<p>Down for maintenance", ["HTML", "Down for maintenance"]),
         (b"Bad gateway\nmore", ["not JSON", "Bad gateway"]),
-        (b'{"results": [{"id": "p', ["not JSON", '{"results"']),
+        (b'{"results": [{"id": "p', ["not JSON"]),
         (b'{"a": 1} trailing', ["not JSON"]),
         (b'{"a": NaN}', ["not JSON"]),
         (b"[Infinity]", ["not JSON"]),
@@ -579,3 +583,22 @@ def test_names_are_written_as_the_api_does(name: str, written: str) -> None:
 def test_a_time_with_an_offset_keeps_its_moment() -> None:
     found = codec.details({"startedAt": "2026-01-02T14:00:00+02:00"}).started_at
     assert found == datetime(2026, 1, 2, 14, tzinfo=timezone(timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    ("field", "odd"), [("user", {"id": "u-1"}), ("startedAt", "2026-11-22T10:00:00Z[UTC]"), ("message", {}), ("finishedAt", ["x"])]
+)
+def test_an_odd_field_is_left_out_where_the_status_is_what_counts(field: str, odd: Any) -> None:
+    data = {"result": {"status": "SUCCESS", "pipelineName": "Load", field: odd}}
+    with pytest.raises(DecodeError, match=field):
+        codec.details(data)
+    found = codec.details(data, execution_id="e-1", salvage=True)
+    assert found.status is ExecutionStatus.SUCCESS
+    assert found.pipeline_name == "Load"
+    assert found.pipeline_execution_id == "e-1"
+
+
+def test_an_id_in_another_spelling_is_the_same_execution() -> None:
+    spelled = "1398AA31AF574A6A975227C2E8556C3F"
+    data = {"status": "RUNNING", "pipelineExecutionId": "1398aa31-af57-4a6a-9752-27c2e8556c3f"}
+    assert codec.details(data, execution_id=spelled).status is ExecutionStatus.RUNNING

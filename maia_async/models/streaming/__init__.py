@@ -6,7 +6,8 @@ that what the API adds tomorrow survives a round trip through an older client.
 
 from maia_async.models.streaming.checks import definition_problems
 from maia_async.models.streaming.definition import StreamingPipelineDefinition
-from maia_async.models.streaming.secret import PlainText, SecretReference, SecretType
+from maia_async.models.streaming.plaintext import PlainText
+from maia_async.models.streaming.secret import SecretReference, SecretType
 from maia_async.models.streaming.source import (
     Db2ForISource,
     MySqlSource,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from attrs import Factory, field, frozen
 from attrs import converters as attrs_converters
+from attrs import field, frozen
 
 from maia_async.models.enums import OpenEnum
-from maia_async.models.streaming.document import NESTED, Unsendable
-from maia_async.secrets import MASK
-
-EXAMPLE: Final = '{"secretType": "AZURE_KEY_VAULT", "secretLocation": "my-vault", "secretName": "my-password"}'
+from maia_async.models.streaming.document import NESTED, names_only, read
+from maia_async.models.streaming.plaintext import PlainText
 
 
 class SecretType(OpenEnum):
@@ -35,28 +33,7 @@ class SecretReference:
     secret_name: str | None = None
     secret_location: str | None = None
     secret_key: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
-
-
-class PlainText(Unsendable):
-    """A text that stands where a secret reference belongs. It shows itself to nobody, and no definition that holds one is sent."""
-
-    why = f"must be a reference to a secret, not a text (it is not shown), for example {EXAMPLE}"
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlainText) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return f"PlainText({MASK})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 Secretive = SecretReference | PlainText | None
@@ -67,5 +44,7 @@ REFERENCE: Final = {NESTED: SecretReference}
 
 
 def as_secret(value: Any) -> Any:
-    """A converter for fields that hold a reference: a plain text is masked at once, so that no repr of the definition shows it."""
-    return PlainText(value) if isinstance(value, str) else value
+    """A converter for fields that hold a reference: an object is read as one, anything else is masked at once, so that nothing shows it."""
+    if value is None or isinstance(value, SecretReference | PlainText):
+        return value
+    return read(SecretReference, value) if isinstance(value, Mapping) else PlainText(value)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
-from maia_async.models.streaming.document import MANY, NESTED, read
+from maia_async.models.streaming.document import MANY, NESTED, names_only, nested_only, read
 from maia_async.models.streaming.secret import REFERENCE, Secretive, as_secret
 
 
@@ -24,8 +24,8 @@ class SourceConnection:
     pdb: str | None = None
     username: str | None = None
     password: Secretive = field(default=None, converter=as_secret, metadata=REFERENCE)
-    jdbc_properties: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    jdbc_properties: Mapping[str, Any] | None = field(default=None, repr=names_only)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -34,7 +34,7 @@ class Table:
 
     schema: str | None = None
     table: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -44,9 +44,9 @@ class StreamingSource:
     type: ClassVar[str]
     required: ClassVar[tuple[str, ...]] = ("host", "port", "username", "password")
 
-    connection: SourceConnection | None = field(default=None, metadata={NESTED: SourceConnection})
+    connection: SourceConnection | None = field(default=None, repr=nested_only, metadata={NESTED: SourceConnection})
     tables: tuple[Table, ...] = field(default=(), converter=tuple, metadata={MANY: Table})
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -92,7 +92,7 @@ class OtherSource:
     """A source of a type that this version does not know, with all its keys in `extra`."""
 
     type: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 KNOWN_SOURCES: Final[Mapping[str, type[StreamingSource]]] = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
-from maia_async.models.streaming.document import NESTED, read
+from maia_async.models.streaming.document import NESTED, names_only, nested_only, read
 from maia_async.models.streaming.secret import REFERENCE, Secretive, as_secret
 
 
@@ -21,7 +21,7 @@ class Authentication:
     type: str | None = None
     private_key: Secretive = field(default=None, converter=as_secret, metadata=REFERENCE)
     passphrase: Secretive = field(default=None, converter=as_secret, metadata=REFERENCE)
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -30,9 +30,9 @@ class SnowflakeConnection:
 
     account_name: str | None = None
     username: str | None = None
-    authentication: Authentication | None = field(default=None, metadata={NESTED: Authentication})
-    jdbc_properties: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    authentication: Authentication | None = field(default=None, repr=nested_only, metadata={NESTED: Authentication})
+    jdbc_properties: Mapping[str, Any] | None = field(default=None, repr=names_only)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -54,7 +54,7 @@ class SnowflakeTarget(StreamingTarget):
     type = "snowflake"
     required = ("connection",)
 
-    connection: SnowflakeConnection | None = field(default=None, metadata={NESTED: SnowflakeConnection})
+    connection: SnowflakeConnection | None = field(default=None, repr=nested_only, metadata={NESTED: SnowflakeConnection})
     role: str | None = None
     warehouse: str | None = None
     database: str | None = None
@@ -65,7 +65,7 @@ class SnowflakeTarget(StreamingTarget):
     table_prefix_type: str | None = None
     transformation_type: str | None = None
     temporal_mapping: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -78,7 +78,7 @@ class S3Target(StreamingTarget):
     bucket: str | None = None
     prefix: str | None = None
     decimal_mapping: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -93,7 +93,7 @@ class AbsTarget(StreamingTarget):
     account_name: str | None = None
     account_key: Secretive = field(default=None, converter=as_secret, metadata=REFERENCE)
     decimal_mapping: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 @frozen(kw_only=True)
@@ -101,7 +101,7 @@ class OtherTarget:
     """A target of a type that this version does not know, with all its keys in `extra`."""
 
     type: str | None = None
-    extra: Mapping[str, Any] = Factory(dict)
+    extra: Mapping[str, Any] = field(factory=dict, repr=names_only)
 
 
 KNOWN_TARGETS: Final[Mapping[str, type[StreamingTarget]]] = {kind.type: kind for kind in (SnowflakeTarget, S3Target, AbsTarget)}
