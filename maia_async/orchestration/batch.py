@@ -6,26 +6,39 @@ awaited costs none. It never wraps an exception in a group, and never leaves any
     what happens                       reading   triggers not sent   triggers in doubt   runs                            iteration ends with
     the input ends                     ends      go on               go on               awaited                         -
     a failure, on_failure="continue"   goes on   go on               go on               awaited                         -
-    a failure, on_failure="stop"       ends      withdrawn           concluded           awaited                         -
-    a failure, on_failure="cancel"     ends      withdrawn           concluded           cancelled, awaited for 60 s     -
+    a failure, on_failure="stop"       ends      withdrawn           go on               awaited                         -
+    a failure, on_failure="cancel"     ends      withdrawn           go on               cancelled, awaited for 60 s     -
     `timeout` passes                   ends      withdrawn           concluded           left                            -
     `stop_signal`, on_cancel="leave"   ends      withdrawn           concluded           left                            -
-    `stop_signal`, on_cancel="cancel"  ends      withdrawn           concluded           cancelled, awaited for 60 s     -
+    `stop_signal`, on_cancel="cancel"  ends      withdrawn           go on               cancelled, awaited for 60 s     -
     left early, on_cancel="leave"      ends      withdrawn           concluded           left                            -
     left early, on_cancel="cancel"     ends      withdrawn           concluded           cancelled, left                 -
+    a 429 ends all tries of a trigger  held      held                go on               awaited                         -
+    the API cannot be reached          held      held                go on               awaited                         -
+    so for `max_unreachable`           ends      withdrawn           concluded           left                            that error
     401 with a fresh token             ends      withdrawn           concluded           left                            that error
+    no token can be had                ends      withdrawn           concluded           left                            that error
     the client is closed               ends      withdrawn           concluded           left                            SessionClosed
     the input raises                   ends      go on               go on               awaited                         that error
 
-withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s. left: LEFT_RUNNING. A failure is any outcome but SUCCESS.
+withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s; one that goes on has `Timeouts.total`. left: LEFT_RUNNING.
+60 s: and 0.1 s for each run, PATCHes included. A failure is any outcome but SUCCESS.
+
+held: nothing new is read, and all triggers share one pause, after which the same rows are tried again: they are known not to have landed.
+After a 429 it lasts as long as `Retry-After` says, also beyond `RateLimit.max_pause`: a batch is patient, and `timeout` bounds it. When
+the connection cannot be made, or the token endpoint is down, pauses grow up to 30 s, until `PollPolicy.max_unreachable` has passed since
+the first failure in a row. No token can be had: the token endpoint refuses for good, a certificate is refused, or credentials of the
+caller's own raise.
+
 What comes later in a batch overrides what came before, but leaving early takes no cancel back that has begun.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -33,7 +46,7 @@ from maia_async.errors import MisuseError
 from maia_async.orchestration.batch_input import BatchInput, Requests
 from maia_async.orchestration.batch_pump import Pump
 from maia_async.orchestration.batch_rules import Rules
-from maia_async.orchestration.outcomes import BatchReport, Outcome, summarize
+from maia_async.orchestration.outcomes import BatchReport, Outcome, parting_words, summarize
 from maia_async.resources.execution import PipelineExecution
 from maia_async.resources.project import Project
 from maia_async.tasks import settle
@@ -137,18 +150,55 @@ async def run_batch(
     """Run a whole batch and return its report. `on_outcome` is told each outcome as it comes, and awaited when it returns an awaitable.
 
     `options` are those of Batch. Raises what entering and iterating over a Batch raise; what `on_outcome` raises leaves the batch early.
-    When it raises, the ids of the runs that go on are logged, since nobody holds the batch: use `Batch` to have them as values.
+
+    However it raises, nothing is lost, though nobody holds the batch:
+
+        told to                          what
+        the exception's `batch`          the Batch, with `report()` and `outstanding`; an attribute, also of a CancelledError
+        the exception's notes, the log   the ids of the runs that go on, and the rows that may have started one
+        `on_outcome`                     the outcomes that it has not been told yet, unless it is async or has raised itself
+
+    A cancellation that a scope turns into something else (`asyncio.timeout` into TimeoutError) is in that one's `__cause__`, if anywhere.
     """
     batch = Batch(project, requests, **options)
+    told: set[int] = set()
+    plain, telling = not inspect.iscoroutinefunction(on_outcome), False
     try:
         async with batch:
             async for outcome in batch:
                 if on_outcome is not None:
-                    told = on_outcome(outcome)
-                    if told is not None:
-                        await told
-    except BaseException:
-        if left := batch.outstanding:
-            logger.warning("a batch ended early; %d executions go on: %s", len(left), ", ".join(execution.id for execution in left))
+                    telling = True
+                    told.add(outcome.index)
+                    awaitable = on_outcome(outcome)
+                    if awaitable is not None:
+                        plain = False
+                        await awaitable
+                    telling = False
+    except BaseException as error:
+        outcomes = batch.report().outcomes
+        _say_farewell(error, batch, outcomes)
+        if on_outcome is not None and plain and not telling:
+            _tell_the_rest(on_outcome, [outcome for outcome in outcomes if outcome.index not in told])
         raise
     return batch.report()
+
+
+def _say_farewell(error: BaseException, batch: Batch, outcomes: Iterable[Outcome]) -> None:
+    vars(error)["batch"] = batch  # not setattr: an exception may be frozen
+    words = parting_words(outcomes)
+    if words:
+        error.add_note(f"the batch ended early; {words}")
+        logger.warning("a batch ended early; %s", words)
+
+
+def _tell_the_rest(on_outcome: Callable[[Outcome], Awaitable[None] | None], outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        try:
+            awaitable = on_outcome(outcome)
+        except Exception:  # the error that is under way matters more
+            logger.exception("on_outcome failed for request %d of a batch that ended early", outcome.index)
+            return
+        if awaitable is not None:  # not plain after all, and nobody can await it any more
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()
+            return

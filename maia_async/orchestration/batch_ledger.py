@@ -33,6 +33,7 @@ class Live:
     waiter: Waiter | None = None
     triggered_at: datetime | None = None
     cancelled: bool = False
+    out: bool = False  # the last POST went out, and its error is about its answer
 
 
 @define(eq=False)

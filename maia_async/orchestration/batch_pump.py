@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -20,8 +19,10 @@ from attrs import define, field
 
 from maia_async.backoffs import jittered
 from maia_async.clock import utc_now
-from maia_async.errors import Conflict, InvalidRequest, MaiaError, RateLimited, SessionClosed, Unauthorized
+from maia_async.errors import InvalidRequest, RateLimited, SessionClosed, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
+from maia_async.orchestration.batch_cancel import cancel_runs
+from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_input import BatchInput, row_problems
 from maia_async.orchestration.batch_ledger import Ledger, Live
 from maia_async.orchestration.batch_rules import Rules, Runs
@@ -34,9 +35,6 @@ from maia_async.watching.watched import Waiter, Watched
 logger = logging.getLogger("maia_async")
 MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
 MIN_UNREAD: Final = 100
-CANCEL_WORKERS: Final = 20
-CONFIRM_BOUND: Final = 60.0
-CANCEL_BOUND: Final = 10.0
 
 
 @define(eq=False)
@@ -62,11 +60,13 @@ class Pump:
     _requests_before: int = field(init=False)
     _requests_after: int | None = None
     _now: Callable[[], float] = field(init=False)
+    _hold: Hold = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._now = asyncio.get_running_loop().time
         self._started_at = self._now()
         self._requests_before = self._project.runtime.exchange.sent
+        self._hold = Hold(self._project.runtime.watcher.policy.max_unreachable)
 
     # what the batch reads
 
@@ -143,7 +143,7 @@ class Pump:
         """Wait until another request may be taken; False when none shall be any more."""
         await anyio.lowlevel.checkpoint()
         running, unread = self._rules.max_running, max(self._rules.max_running, MIN_UNREAD)
-        while len(self.ledger.live) >= running or self._triggering >= MAX_TRIGGERS or self.ledger.unread >= unread:
+        while self._hold.on or len(self.ledger.live) >= running or self._triggering >= MAX_TRIGGERS or self.ledger.unread >= unread:
             self.ledger.room.clear()
             await self.ledger.room.wait()
         # Asked here and not left to the scope: a stop in the very step that makes room finds nothing to cancel.
@@ -160,14 +160,12 @@ class Pump:
     async def _trigger(self, live: Live) -> None:
         try:
             execution_id = await self._start(live)
-        except MaiaError as error:
-            self._record(live, state_of_trigger(error), error=error)
-            if isinstance(error, Unauthorized | SessionClosed):
+        except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything
+            step = step_after(error, out=live.out)
+            ends = step is Step.END or (step is Step.UNREACHABLE and not self._stopping)  # else the stop cut a hold short
+            self._record(live, state_of_trigger(error, out=live.out), error=error)
+            if ends:
                 self._abort(error)
-            return
-        except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything; they would for every request
-            self._record(live, state_of_trigger(error), error=error)
-            self._abort(error)
             return
         self._has_started(live, execution_id)
         if self._runs is Runs.AWAIT:
@@ -178,23 +176,53 @@ class Pump:
             await self._cancel([live])
 
     async def _start(self, live: Live) -> str:
-        """The id of the started run. Raises what the trigger raises, and Withdrawn when the batch stopped before it was sent."""
+        """The id of the started run. Raises what ends the trigger for good, and Withdrawn when the batch stopped before it was sent."""
         pauses = jittered(1.0, 30.0)
-        give_up = self._now() + self._rules.conflict_timeout
+        give_up: float | None = None
+        held: Exception | None = None
         while True:
-            failure = await self._post(live)
-            if isinstance(failure, str):
-                return failure
-            if self._stopping or not self._may_trigger_again(failure, give_up):
-                raise failure
-            if isinstance(failure, Conflict):
-                with anyio.CancelScope() as live.pause:
-                    await anyio.sleep(max(0.0, min(0.5 + next(pauses), give_up - self._now())))
+            await self._pause(live, self._hold.until)
+            number = self._hold.number
+            found = await self._post(live)
+            if isinstance(found, Exception) and self._stopping:
+                raise held if held is not None and isinstance(found, Withdrawn) else found  # what held it says more than that it was
+            step = step_after(found, out=live.out) if isinstance(found, Exception) else None
+            if isinstance(found, Exception) and step in {Step.PAUSE, Step.UNREACHABLE}:
+                if not self._keeps_trying(found, number):
+                    raise found
+                held = found
+                continue
+            self._hold.answered(number)
+            self.ledger.room.set()
+            if isinstance(found, str):
+                return found
+            give_up = self._now() + self._rules.conflict_timeout if give_up is None else give_up
+            if step is not Step.CONFLICT or self._rules.on_conflict != "wait" or self._now() >= give_up:
+                raise found
+            await self._pause(live, min(self._now() + 0.5 + next(pauses), give_up))
+
+    def _keeps_trying(self, failure: Exception, number: int) -> bool:
+        """Hold all triggers because of this failure; False when that has been done for long enough."""
+        before, now = self._hold.on, self._now()
+        if isinstance(failure, RateLimited):
+            self._hold.paused(number, failure.retry_after or 0.0, now)
+        elif not self._hold.unreachable(number, now):
+            return False
+        if not before:
+            logger.warning("a batch holds its triggers for %.1f s: %s", max(0.0, self._hold.until - now), failure)
+        return True
+
+    async def _pause(self, live: Live, until: float) -> None:
+        """Sleep until that time of the loop, or until the batch stops."""
+        if until > self._now() and not self._stopping:
+            with anyio.CancelScope() as live.pause:
+                await anyio.sleep(until - self._now())
 
     async def _post(self, live: Live) -> str | Exception:
         """One POST to its end: the id, or why there is none."""
         if self._stopping:
             return _withdrawn()
+        live.out = False
         live.call = call = self._desk().submit(self._project.id, live.request)
         live.request = call.request
         self._triggering += 1
@@ -207,16 +235,9 @@ class Pump:
         finally:
             self._triggering -= 1
             self.ledger.room.set()
-        live.call = None
+        live.call, live.out = None, call.in_doubt
         failure = call.failure()
         return call.task.result() if failure is None else failure
-
-    def _may_trigger_again(self, failure: Exception, give_up: float) -> bool:
-        if isinstance(failure, Conflict):
-            return self._rules.on_conflict == "wait" and self._now() < give_up
-        # A 429 says that nothing landed, and a batch is patient; a pause beyond `max_pause` is for its owner to decide about.
-        longest = self._project.runtime.exchange.max_pause
-        return isinstance(failure, RateLimited) and (failure.retry_after or 0.0) <= longest
 
     def _has_started(self, live: Live, execution_id: str) -> None:
         live.triggered_at = utc_now()
@@ -257,15 +278,19 @@ class Pump:
         self._stop(Runs.LEAVE)
 
     def _stop(self, runs: Runs) -> None:
-        """No more reading; what was not sent is withdrawn, what is in doubt gets 10 s, and runs are treated as `runs` says."""
+        """No more reading; what was not sent is withdrawn, and runs are treated as `runs` says.
+
+        Who leaves gives what is in doubt 10 s. Who stays to await runs has the time to await answers too: a run that starts late is theirs.
+        """
         self._stopping, self._runs = True, runs
+        leaving = runs in {Runs.LEAVE, Runs.CANCEL_AND_LEAVE}
         self._reading.cancel()
         self.ledger.room.set()
         for live in self.ledger.live.values():
             if live.pause is not None:
                 live.pause.cancel()
             if live.call is not None:
-                live.call.hurry(_withdrawn())
+                (live.call.hurry if leaving else live.call.withdraw)(_withdrawn())
         running = [live for live in self.ledger.live.values() if live.execution is not None]
         if runs is Runs.LEAVE:
             for live in running:
@@ -276,30 +301,15 @@ class Pump:
     async def _cancel(self, lives: list[Live]) -> None:
         """Cancel these runs; then await them for a while, or leave them."""
         confirm = self._runs is Runs.CANCEL
-        queue = deque(lives)
-
-        async def worker() -> None:
-            while queue:
-                live = queue.popleft()
-                if live.execution is None or live.index not in self.ledger.live:
-                    continue
-                if confirm and live.waiter is None:
-                    self._join(live)
-                try:
-                    if not live.cancelled:
-                        await live.execution.cancel()
-                        live.cancelled = True
-                except MaiaError as error:
-                    logger.warning("could not cancel execution %s: %s", live.execution.id, error)
-                if not confirm:
-                    self._let_go(live)
-
-        with anyio.move_on_after(None if confirm else CANCEL_BOUND + 0.1 * len(lives)):
-            async with anyio.create_task_group() as workers:
-                for _ in range(min(CANCEL_WORKERS, len(lives))):
-                    workers.start_soon(worker)
-        if confirm:
-            await anyio.sleep(CONFIRM_BOUND)
+        for live in lives:
+            if confirm and live.waiter is None and live.index in self.ledger.live:
+                self._join(live)
+        await cancel_runs(
+            lives,
+            confirm=confirm,
+            concerns=lambda live: live.index in self.ledger.live,
+            done=lambda live: None if confirm else self._let_go(live),
+        )
         for live in lives:
             self._let_go(live)
 
@@ -342,11 +352,11 @@ class Pump:
                 if failed is None:
                     self._has_started(live, live.call.task.result())
                 else:
-                    failure = failed
+                    failure, live.out = failed, live.call.in_doubt
             if live.execution is not None:
                 self._let_go(live)
             else:
-                self._record(live, state_of_trigger(failure), error=failure)
+                self._record(live, state_of_trigger(failure, out=live.out), error=failure)
         self.ledger.close()
 
     def _desk(self) -> TriggerDesk:

@@ -2,10 +2,12 @@
 
 How a trigger's error becomes a state:
 
-    error                                                                    state
-    InvalidRequest, 400, 403, 404, 409, 410 and other refusals               REJECTED
-    TriggerOutcomeUnknown                                                    UNKNOWN
-    RateLimited, ConnectFailed, Unauthorized, SessionClosed and whatever     NOT_STARTED
+    error                                                                    the POST went out   state
+    TriggerOutcomeUnknown                                                    yes                 UNKNOWN
+    InvalidRequest of ours                                                   no                  REJECTED
+    400, 403, 404, 409, 410 and other refusals                               yes                 REJECTED
+    the same, about the token                                                no                  NOT_STARTED
+    RateLimited, ConnectFailed, Unauthorized, SessionClosed and whatever     -                   NOT_STARTED
       else says that the POST did not land
 
 How a wait's end becomes a state: a terminal status is the state of the same name; any error of the wait is LEFT_RUNNING, because the id
@@ -17,15 +19,17 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from maia_async.errors import InvalidRequest, TriggerOutcomeUnknown
+from maia_async.errors import InvalidRequest, ResponseError, TriggerOutcomeUnknown
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.wire.landing import Landing, landing_of
+
+MOST_NAMED: Final = 100
 
 
 @frozen(kw_only=True)
@@ -136,14 +140,14 @@ class BatchReport:
         return json.dumps(self.to_dict(outcomes=outcomes), ensure_ascii=False)
 
 
-def state_of_trigger(error: Exception) -> OutcomeState:
-    """The state that a trigger's error is; see the table of this module."""
+def state_of_trigger(error: Exception, *, out: bool) -> OutcomeState:
+    """The state that a trigger's error is; see the table of this module. `out`: the POST went out, and the error is about its answer."""
     if isinstance(error, TriggerOutcomeUnknown):
         return OutcomeState.UNKNOWN
-    landing = landing_of(error)
-    if landing is Landing.REFUSED or isinstance(error, InvalidRequest):
-        return OutcomeState.REJECTED
-    return OutcomeState.NOT_STARTED
+    # A 422 of the token endpoint is an InvalidRequest too, and says nothing about the row.
+    ours = isinstance(error, InvalidRequest) and not isinstance(error, ResponseError)
+    refused = out and landing_of(error) is Landing.REFUSED
+    return OutcomeState.REJECTED if ours or refused else OutcomeState.NOT_STARTED
 
 
 def state_of_details(details: ExecutionDetails) -> OutcomeState:
@@ -165,6 +169,30 @@ def summarize(outcomes: Iterable[Outcome], *, not_read: int | None, requests_use
         seconds=seconds,
         outcomes=ordered,
     )
+
+
+def parting_words(outcomes: Iterable[Outcome]) -> str:
+    """What somebody must know who will not see these outcomes: the runs that go on, and the rows that may have started; "" when none."""
+    rows = list(outcomes)
+    going = [str(outcome.execution_id) for outcome in rows if outcome.state is OutcomeState.LEFT_RUNNING]
+    doubtful = [_doubt(outcome) for outcome in rows if outcome.state is OutcomeState.UNKNOWN]
+    told = []
+    if going:
+        told.append(f"{len(going)} executions go on: {_listed(going)}")
+    if doubtful:
+        told.append(f"{len(doubtful)} requests may have started a run: {_listed(doubtful)}")
+    return "; ".join(told)
+
+
+def _doubt(outcome: Outcome) -> str:
+    tag = outcome.request.execution_tag
+    text = f"[{outcome.index}] {outcome.request.pipeline_name!r}" + (f" with tag {tag!r}" if isinstance(tag, str) else "")
+    return text + (f" (candidates {_listed(outcome.candidates)})" if outcome.candidates else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _quantile(values: list[float], share: float) -> float | None:

@@ -8,6 +8,8 @@ Each POST is made by a task that the client owns, so that a cancelled caller doe
                                                    or with the error when it may have started and no id came
     was answered at that very moment               the observers get TriggerAbandoned with the id
 
+A caller may also take a POST back and stay (`Call.withdraw`): one that is in doubt is then awaited to its end, and not sent again.
+
     what ends the POST (wire/landing.py)           raised
     STARTED                                        nothing: the id is returned
     NOT_LANDED, REFUSED, or never went out         the error itself, also when it is none of ours (credentials of the caller's own)
@@ -44,17 +46,23 @@ class Withdrawn(MaiaError):
 
 @define(eq=False)
 class Call:
-    """One POST under way: `request` with the tag that is sent, `in_doubt` while it may have landed and no answer says so."""
+    """One POST under way: `request` with the tag that is sent, `in_doubt` while it is out and no answer says that it did not land.
+
+    A finished one that is not in doubt failed before it went out, or was turned away unread: its error says nothing about the request.
+    """
 
     project_id: str
     request: ExecutionRequest
     in_doubt: bool = False
     withdrawn: MaiaError | None = None
+    hurried: bool = False
     task: asyncio.Task[str] = field(init=False)
 
     def doubt(self, sent: bool) -> None:
         """Told by the exchange before and after each attempt."""
-        if sent and self.withdrawn is not None:
+        if not sent:
+            self.in_doubt = False
+        if self.withdrawn is not None:  # not sent again, and no pause before that is waited through
             raise self.withdrawn
         self.in_doubt = sent
 
@@ -63,14 +71,18 @@ class Call:
         self.hurry(reason)
         await settle(self.task)
 
+    def withdraw(self, reason: MaiaError) -> None:
+        """Take the POST back if it has not gone out, with `reason` as its failure; else let `Timeouts.total` bound it, as always."""
+        if self.withdrawn is None:
+            self.withdrawn = reason
+            if not self.in_doubt:
+                self.task.cancel()
+
     def hurry(self, reason: MaiaError) -> None:
         """Withdraw the POST if it has not gone out, with `reason` as its failure; else give it 10 s from now."""
-        if self.withdrawn is not None:
-            return
-        self.withdrawn = reason
-        if not self.in_doubt:
-            self.task.cancel()
-        elif not self.task.done():
+        self.withdraw(reason)
+        if self.in_doubt and not self.hurried and not self.task.done():
+            self.hurried = True
             timer = asyncio.get_running_loop().call_later(FINISH_BOUND, self.task.cancel)
             self.task.add_done_callback(lambda _: timer.cancel())
 

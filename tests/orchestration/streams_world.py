@@ -7,9 +7,9 @@ It notes every command together with what the last answered read of that pipelin
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -27,14 +27,21 @@ from maia_async.resources.streaming import stream_of
 from maia_async.tasks import TaskOwner
 from maia_async.watching.watcher import Watcher
 from maia_async.wire.answers import error_of
+from maia_async.wire.landing import Landing, landing_of
 from maia_async.wire.requests import Reply, RequestSpec
 
 BASE = 1_000_000.0  # the streams' clock at loop time 0
 
 
+def _opened() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @frozen
 class Sent:
-    """A command that reached the server: `read` is the last word that was answered before it; `told`: the client got the answer."""
+    """A command that reached the server: `read` is the last word that was answered before it went out; `told`: its answer got back."""
 
     at: float
     pipeline_id: str
@@ -49,17 +56,20 @@ class World:
     """The server, and one client of it. `commands`, `reads`: what is scripted for the next ones, by pipeline.
 
     An int is answered with that status instead of being looked at; "lost" is carried out and its answer lost; "late" is answered after 5 s.
+    A callable is called with the world just before the command is looked at.
+    Commands pass the `gate` before they go out, as they wait for a slot of the budget.
     """
 
     latency: float = 0.0
     policy: PollPolicy = field(factory=PollPolicy)
     streams: dict[str, Stream] = field(factory=dict)
-    commands: dict[str, deque[Any]] = field(factory=dict)
-    reads: dict[str, deque[Any]] = field(factory=dict)
+    commands: dict[str, deque[Any]] = field(factory=lambda: defaultdict(deque))
+    reads: dict[str, deque[Any]] = field(factory=lambda: defaultdict(deque))
     sent: list[Sent] = field(factory=list)
     looks: list[tuple[float, str]] = field(factory=list)
     shown: dict[str, str] = field(factory=dict)
     runtime: Runtime = field(init=False)
+    gate: asyncio.Event = field(factory=_opened)
     max_pause: float = 120.0
 
     def __attrs_post_init__(self) -> None:
@@ -77,7 +87,8 @@ class World:
         stream = Stream(id=name, project_id="p", name=name, definition={}, created=BASE - 10_000, script=StreamScript(**script))
         self.streams[name] = stream
         if running:
-            command(stream, "START", BASE - 5_000, chance=dice(0, name), by="external")
+            with suppress(Refused):
+                command(stream, "START", BASE - 5_000, chance=dice(0, name), by="external")
         return self.handle(name)
 
     def handle(self, name: str) -> StreamingPipeline:
@@ -91,10 +102,8 @@ class World:
 
     def other(self, name: str, word: str) -> None:
         """Somebody else commands; what is refused is no matter."""
-        try:
+        with suppress(Refused):
             command(self.streams[name], word, self.now, chance=dice(0, name), by="external")
-        except Refused:
-            return
 
     def starts(self, name: str) -> list[float]:
         """When STARTs were accepted, by the loop's clock."""
@@ -107,19 +116,24 @@ class World:
     # what the handles see of an exchange
 
     async def call(self, spec: RequestSpec, lane: Any, *, in_doubt: Callable[[bool], None] | None = None, **options: Any) -> Reply:
+        name, _, what = spec.path.removeprefix("/v1/projects/p/streaming-pipelines/").partition("/")
+        if what == "commands":
+            await self.gate.wait()
         if in_doubt is not None:
             in_doubt(True)
+        known = self.shown.get(name)
         await anyio.sleep(self.latency)
-        name, _, what = spec.path.removeprefix("/v1/projects/p/streaming-pipelines/").partition("/")
-        plan = (self.reads if what == "status" else self.commands).get(name)
+        plan = (self.reads if what == "status" else self.commands)[name]
         planned = plan.popleft() if plan else None
         if what == "status":
             reply = await self._read(name, planned)
         else:
-            reply = await self._command(name, spec.json["command"], planned)
+            reply = await self._command(name, spec.json["command"], planned, known)
         await anyio.sleep(self.latency)
         error = error_of(reply, method=spec.method, path=spec.path)
         if error is not None:
+            if in_doubt is not None and landing_of(error) is Landing.NOT_LANDED:
+                in_doubt(False)
             raise error
         return reply
 
@@ -134,9 +148,15 @@ class World:
         if isinstance(planned, int):
             return Reply(status=planned, headers={}, body=b"")
         stream = self.streams.get(name)
-        return Reply(status=404, headers={}, body=b"") if stream is None else Reply(status=200, headers={}, body=shown_at(stream, self.now).encode())
+        return (
+            Reply(status=404, headers={}, body=b"")
+            if stream is None
+            else Reply(status=200, headers={}, body=shown_at(stream, self.now).encode())
+        )
 
-    async def _command(self, name: str, word: str, planned: Any) -> Reply:
+    async def _command(self, name: str, word: str, planned: Any, known: str | None) -> Reply:
+        if callable(planned):
+            planned(self)
         try:
             if isinstance(planned, int):
                 raise Refused(planned, "scripted")  # noqa: TRY301 - answered in the one place below
@@ -144,7 +164,7 @@ class World:
             status = 202
         except Refused as refusal:
             status = refusal.status
-        self.sent.append(Sent(self.now - BASE, name, word, status, self.shown.get(name), planned != "lost"))
+        self.sent.append(Sent(self.now - BASE, name, word, status, known, planned != "lost"))
         if planned == "late":
             await anyio.sleep(5.0)
         if planned == "lost":

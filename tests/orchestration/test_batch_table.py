@@ -5,7 +5,7 @@ there is room, that is, never if reading has ended:
 
     0  long          a run under way, for 1000 s
     1  tagged        not sent: its tag is taken until second 20, it waits to try again
-    2  slow answer   in doubt: it was sent, the answer comes at second 8
+    2  slow answer   in doubt: it was sent, the answer comes at second 8, in some tests at second 30
     3  third         what happens is its end, or it is one more run
 """
 
@@ -57,6 +57,7 @@ async def play(
     third: str = "long",
     rest: Callable[[], Iterator[ExecutionRequest]] = lambda: iter(()),
     leave_at: str | None = None,
+    answer_at: float = 8.0,
     **options: Any,
 ) -> Told:
     """Run the batch of the module's docstring; `then` is called at second 5, `leave_at` names how the block is left at second 5."""
@@ -71,7 +72,7 @@ async def play(
             yield row
 
     async with Emulator(scenario()) as emulator:
-        Scripted(emulator, late=lambda pipeline: 8.0 if pipeline == "slow answer" else 0.0)
+        Scripted(emulator, late=lambda pipeline: answer_at if pipeline == "slow answer" else 0.0)
         emulator.control.add_execution("short", duration=20, execution_tag="tagged")
         emulator.control.add_token("static-token")
         before = asyncio.all_tasks()
@@ -159,6 +160,28 @@ async def test_row_a_failure_and_cancel_awaits_a_run_that_does_not_stop_for_60_s
     assert [execution.id for execution in told.batch.outstanding] == [told.batch.report().outcomes[4].execution_id]
 
 
+@pytest.mark.parametrize(("on_failure", "end"), [("stop", "SUCCESS"), ("cancel", "CANCELLED")])
+async def test_row_a_failure_leaves_a_trigger_in_doubt_the_time_that_it_always_has(on_failure: str, end: str) -> None:
+    told = await play(third="fails", on_failure=on_failure, answer_at=30)
+
+    assert told.states == [end, "NOT_STARTED", end, "FAILED"]
+    assert told.error is None
+
+
+async def test_row_a_failure_bounds_a_trigger_in_doubt_by_the_timeout_of_every_attempt() -> None:
+    told = await play(third="fails", on_failure="cancel", answer_at=5000)
+
+    assert told.states == ["CANCELLED", "NOT_STARTED", "UNKNOWN", "FAILED"]
+    assert told.seconds == pytest.approx(60, abs=1)  # Timeouts.total
+
+
+async def test_leaving_after_a_failure_concludes_what_is_in_doubt_within_10_seconds() -> None:
+    told = await play(third="fails", on_failure="stop", leave_at="break", answer_at=30)
+
+    assert told.states == ["LEFT_RUNNING", "NOT_STARTED", "UNKNOWN", "FAILED"]
+    assert told.seconds == pytest.approx(15, abs=0.5)
+
+
 async def test_row_timeout() -> None:
     told = await play(timeout=5)
 
@@ -198,6 +221,15 @@ async def test_row_stop_signal(kind: Any, on_cancel: str, states: list[str], can
     assert told.error is None
     assert len(told.asked) == 4
     assert told.cancelled_on_the_server == cancelled
+
+
+@pytest.mark.parametrize(("on_cancel", "end"), [("leave", "UNKNOWN"), ("cancel", "CANCELLED")])
+async def test_row_stop_signal_concludes_what_is_in_doubt_only_when_runs_are_left(on_cancel: str, end: str) -> None:
+    signal = asyncio.Event()
+    told = await play(lambda *_: signal.set(), stop_signal=signal, on_cancel=on_cancel, answer_at=30)
+
+    assert told.states[2] == end
+    assert told.seconds == pytest.approx(15 if on_cancel == "leave" else 31, abs=1)
 
 
 async def test_row_stop_signal_with_cancel_awaits_a_run_that_does_not_stop_for_60_seconds() -> None:

@@ -15,18 +15,13 @@ from orchestration.account import Scripted, ours, outcomes, patches, posts, requ
 from maia_async import (
     Batch,
     Conflict,
-    ConnectFailed,
-    ExecutionRequest,
     InvalidRequest,
     Maia,
     OutcomeState,
     PipelineDisabled,
-    PollPolicy,
     RateLimit,
-    RateLimited,
     ResponseError,
     RetryPolicy,
-    StatusUnavailable,
     TriggerOutcomeUnknown,
     Unauthorized,
     run_batch,
@@ -141,35 +136,6 @@ async def test_429_is_waited_for_however_often_it_comes(now: Any) -> None:
         assert len(emulator.control.executions()) == 30
 
 
-async def test_a_pause_beyond_max_pause_is_not_started(emulator: Emulator, maia: Maia) -> None:
-    Scripted(emulator, instead=lambda: Reply(429, None, headers={"Retry-After": "3600"}))
-
-    report = await run_batch(maia.project(), [request()] * 3)
-
-    assert states(report.outcomes) == ["NOT_STARTED"] * 3
-    assert all(isinstance(outcome.error, RateLimited) for outcome in report.outcomes)
-    assert posts(emulator) <= 3
-
-
-async def test_a_server_that_cannot_be_reached_is_not_started_for_triggers_and_left_running_for_runs() -> None:
-    emulator = Emulator(scenario())
-    await emulator.__aenter__()
-    async with emulator.client(retry=CANNOT_CONNECT, poll=PollPolicy(max_unreachable=60.0)) as maia:
-
-        async def rows() -> AsyncIterator[ExecutionRequest]:
-            yield request("long")
-            await anyio.sleep(5)
-            await emulator.__aexit__(None, None, None)
-            yield request("long")
-
-        found = await outcomes(Batch(maia.project(), rows()))
-
-    assert [outcome.state.value for outcome in found] == ["NOT_STARTED", "LEFT_RUNNING"]
-    assert isinstance(found[0].error, ConnectFailed)
-    assert isinstance(found[1].error, StatusUnavailable)
-    assert found[1].execution_id is not None
-
-
 # Conflicts
 
 
@@ -240,7 +206,57 @@ async def test_runs_that_cannot_be_cancelled_are_left_and_said_so(emulator: Emul
 
     assert states(found) == ["LEFT_RUNNING", "FAILED"]
     assert [execution.id for execution in batch.outstanding] == [batch.report().outcomes[0].execution_id]
-    assert any(batch.outstanding[0].id in record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert batch.outstanding[0].id in warning
+    assert "it may just have ended" not in warning
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_a_run_that_ends_while_its_cancel_is_under_way_is_what_it_is_and_the_warning_says_so(
+    emulator: Emulator, maia: Maia, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    class HasEnded:
+        async def before(self, asked: Any) -> Reply | None:
+            if asked.method != "PATCH":
+                return None
+            emulator.control.finish(asked.path.rsplit("/", 1)[-1])
+            return Reply(status, None)
+
+        async def after(self, asked: Any, reply: Reply) -> Reply | None:
+            return None
+
+    emulator.control._service.faults.rules.append(HasEnded())
+
+    report = await run_batch(maia.project(), [request("long"), request("fails")], on_failure="cancel")
+
+    assert states(report.outcomes) == ["SUCCESS", "FAILED"]
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert "(it may just have ended)" in warning
+
+
+@pytest.mark.parametrize("way", ["failure", "leaving"])
+async def test_cancels_that_get_no_answer_do_not_hold_up_the_end(emulator: Emulator, maia: Maia, now: Any, way: str) -> None:
+    class Stalls:
+        async def before(self, asked: Any) -> Reply | None:
+            if asked.method == "PATCH":
+                await anyio.sleep(10_000)
+            return None
+
+        async def after(self, asked: Any, reply: Reply) -> Reply | None:
+            return None
+
+    emulator.control._service.faults.rules.append(Stalls())
+    rows = [request("long")] * 49 + [request("fails")]
+    batch = Batch(maia.project(), rows, on_failure="cancel" if way == "failure" else "continue", on_cancel="cancel")
+    async with batch:
+        assert (await anext(batch)).state == "FAILED"
+        began = now()
+        if way == "failure":
+            _ = [outcome async for outcome in batch]
+
+    assert batch.report().counts[OutcomeState.LEFT_RUNNING] == 49
+    assert now() - began == pytest.approx((60 if way == "failure" else 10) + 4.9, abs=0.5)
+    assert ours() == []
 
 
 # What breaks

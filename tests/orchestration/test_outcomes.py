@@ -29,11 +29,12 @@ from maia_async import (
     PipelineDisabled,
     RateLimited,
     RequestTimedOut,
+    ServerError,
     SessionClosed,
     TriggerOutcomeUnknown,
     Unauthorized,
 )
-from maia_async.orchestration.outcomes import state_of_details, state_of_trigger, summarize
+from maia_async.orchestration.outcomes import MOST_NAMED, parting_words, state_of_details, state_of_trigger, summarize
 from maia_async.orchestration.trigger import Withdrawn
 
 REQUEST = ExecutionRequest(pipeline_name="load", environment_name="Dev", execution_tag="t")
@@ -51,32 +52,39 @@ def ran(seconds: float | None, *, index: int = 0, status: str = "SUCCESS", **fie
 
 
 @pytest.mark.parametrize(
-    ("error", "state"),
+    ("error", "out", "state"),
     [
-        (InvalidRequest([FieldProblem("environmentName", "must not be empty")]), "REJECTED"),
-        (answered(BadRequest, 400), "REJECTED"),
-        (answered(BadRequest, 422), "REJECTED"),
-        (answered(Forbidden, 403), "REJECTED"),
-        (answered(NotFound, 404), "REJECTED"),
-        (answered(Conflict, 409), "REJECTED"),
-        (answered(PipelineDisabled, 410), "REJECTED"),
-        (TriggerOutcomeUnknown(request=REQUEST, project_id="p"), "UNKNOWN"),
-        (answered(RateLimited, 429), "NOT_STARTED"),
-        (answered(Unauthorized, 401), "NOT_STARTED"),
-        (ConnectFailed("refused"), "NOT_STARTED"),
-        (SessionClosed(), "NOT_STARTED"),
-        (Withdrawn("the batch stopped"), "NOT_STARTED"),
-        (ConfigurationError("no token url"), "NOT_STARTED"),
+        (TriggerOutcomeUnknown(request=REQUEST, project_id="p"), True, "UNKNOWN"),
+        (InvalidRequest([FieldProblem("environmentName", "must not be empty")]), False, "REJECTED"),
+        (answered(BadRequest, 400), True, "REJECTED"),
+        (answered(BadRequest, 422), True, "REJECTED"),
+        (answered(Forbidden, 403), True, "REJECTED"),
+        (answered(NotFound, 404), True, "REJECTED"),
+        (answered(Conflict, 409), True, "REJECTED"),
+        (answered(PipelineDisabled, 410), True, "REJECTED"),
+        (answered(BadRequest, 422), False, "NOT_STARTED"),
+        (answered(Forbidden, 403), False, "NOT_STARTED"),
+        (answered(NotFound, 404), False, "NOT_STARTED"),
+        (answered(PipelineDisabled, 410), False, "NOT_STARTED"),
+        (answered(ServerError, 503), False, "NOT_STARTED"),
+        (answered(RateLimited, 429), False, "NOT_STARTED"),
+        (answered(Unauthorized, 401), False, "NOT_STARTED"),
+        (answered(RateLimited, 429), True, "NOT_STARTED"),
+        (answered(Unauthorized, 401), True, "NOT_STARTED"),
+        (ConnectFailed("refused"), False, "NOT_STARTED"),
+        (SessionClosed(), False, "NOT_STARTED"),
+        (Withdrawn("the batch stopped"), False, "NOT_STARTED"),
+        (ConfigurationError("no token url"), False, "NOT_STARTED"),
         # The desk makes TriggerOutcomeUnknown of these once the POST is out; bare ones come from the token request before it.
-        (Disconnected("reset"), "NOT_STARTED"),
-        (RequestTimedOut("late"), "NOT_STARTED"),
-        (DecodeError(["$: not JSON"]), "NOT_STARTED"),
-        (KeyError("credentials of the caller's own"), "NOT_STARTED"),
+        (Disconnected("reset"), False, "NOT_STARTED"),
+        (RequestTimedOut("late"), False, "NOT_STARTED"),
+        (DecodeError(["$: not JSON"]), False, "NOT_STARTED"),
+        (KeyError("credentials of the caller's own"), False, "NOT_STARTED"),
     ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else {True: "out", False: "not out"}.get(value, value),
 )
-def test_an_error_of_the_trigger_is_a_state(error: Exception, state: str) -> None:
-    assert state_of_trigger(error) == state
+def test_an_error_of_the_trigger_is_a_state(error: Exception, out: bool, state: str) -> None:
+    assert state_of_trigger(error, out=out) == state
 
 
 @pytest.mark.parametrize("status", list(ExecutionStatus))
@@ -191,6 +199,21 @@ def test_a_report_is_json_with_everything_that_one_asks_of_it() -> None:
     assert rows[1]["executionId"] is None
     assert rows[1]["candidates"] == ["a", "b"]
     assert "may have started: 502" in rows[1]["error"]
+
+
+def test_parting_words_name_what_goes_on_and_what_may() -> None:
+    def outcome(index: int, state: OutcomeState, **fields: Any) -> Outcome:
+        return Outcome(index=index, request=REQUEST, state=state, **fields)
+
+    assert parting_words([]) == ""
+    assert parting_words([outcome(0, OutcomeState.SUCCESS, execution_id="x"), outcome(1, OutcomeState.NOT_STARTED)]) == ""
+    left = [outcome(index, OutcomeState.LEFT_RUNNING, execution_id=f"run-{index}") for index in range(MOST_NAMED + 3)]
+    assert parting_words(left[:2]) == "2 executions go on: run-0, run-1"
+    assert parting_words(left).endswith(f"run-{MOST_NAMED - 1} and 3 more")
+    doubtful = outcome(7, OutcomeState.UNKNOWN, candidates=("a", "b"))
+    assert parting_words([left[0], doubtful]) == (
+        "1 executions go on: run-0; 1 requests may have started a run: [7] 'load' with tag 't' (candidates a, b)"
+    )
 
 
 def test_text_in_json_stays_readable() -> None:

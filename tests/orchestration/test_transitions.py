@@ -97,15 +97,15 @@ def track(**fields: Any) -> Track:
 
 
 def story(kept: Track, *events: tuple[float, Any]) -> list[Meaning]:
-    """What a list of moments means: a state is a read sent and answered then, "send", "accept", "refuse", "conflict" are a START's."""
+    """What a list of moments means: a state is a read sent and answered then, "send", "accept", "refuse" are a START's."""
     found = []
     for at, event in events:
         if event == "send":
             kept.sending()
         elif event == "accept":
             kept.accepted(at)
-        elif event in {"refuse", "conflict"}:
-            kept.failed(at, runs=event == "conflict")
+        elif event == "refuse":
+            kept.failed(at)
         else:
             found.append(kept.see(event, now=at, asked_at=at))
     return found
@@ -141,13 +141,13 @@ M = Meaning
         # Unreachable for longer than 300 s since the first such read; a word in between that can be read begins anew.
         ([(0, UNKNOWN), (300, UNKNOWN), (300.5, UNKNOWN)], [M.UNREACHABLE, M.UNREACHABLE, M.LOST]),
         ([(0, UNKNOWN), (200, STREAMING), (201, UNSEEN), (501, UNKNOWN)], [M.UNREACHABLE, M.ARRIVED, M.UNREACHABLE, M.UNREACHABLE]),
-        # After an accepted START, or one that says "runs already", it is given the whole time again; after a lost one it is not.
+        # After a START, whatever came of it, the whole time counts anew.
         (
             [(0, UNKNOWN), (301, UNKNOWN), (301, "send"), (302, "accept"), (600, UNKNOWN), (603, UNKNOWN)],
             [M.UNREACHABLE, M.LOST, M.UNREACHABLE, M.LOST],
         ),
-        ([(0, UNKNOWN), (301, "send"), (302, "conflict"), (600, UNKNOWN), (603, UNKNOWN)], [M.UNREACHABLE, M.UNREACHABLE, M.LOST]),
-        ([(0, UNKNOWN), (301, "send"), (302, "refuse"), (303, UNKNOWN)], [M.UNREACHABLE, M.LOST]),
+        ([(0, UNKNOWN), (301, "send"), (302, "refuse"), (600, UNKNOWN), (603, UNKNOWN)], [M.UNREACHABLE, M.UNREACHABLE, M.LOST]),
+        ([(0, UNKNOWN), (301, "send"), (302, "refuse"), (303, NOT_RUNNING)], [M.UNREACHABLE, M.NEEDS_START]),
         # Stopped by others: seen, and behind a blip.
         ([(0, STREAMING), (9, STOPPING), (12, NOT_RUNNING)], [M.ARRIVED, M.STOPPED_BY_OTHERS, M.STOPPED_BY_OTHERS]),
         (
@@ -163,7 +163,7 @@ def test_what_is_remembered_between_two_reads(events: list[tuple[float, Any]], e
 def test_a_look_that_went_out_before_a_failed_start_does_not_decide_about_it() -> None:
     kept = track(previous=NOT_RUNNING)
     kept.sending()
-    kept.failed(5.0, runs=False)
+    kept.failed(5.0)
 
     assert kept.see(NOT_RUNNING, now=6.0, asked_at=4.9) is Meaning.PENDING
     assert kept.see(NOT_RUNNING, now=7.0, asked_at=6.5) is Meaning.NEEDS_START
@@ -208,6 +208,13 @@ def test_the_delay_doubles_with_each_restart_and_each_refusal_up_to_the_cap_and_
     for _ in range(10_000):
         book.failed()
     assert book.delay(602.0) == 10.0
+
+
+def test_the_delay_after_a_refusal_is_stretched_when_many_are_refused() -> None:
+    book = ledger(base=1.0, cap=10.0)
+    assert book.delay(0.0, retriers=300) == 1.0  # the first try after a drop
+    book.failed()
+    assert [book.delay(0.0, retriers=number) for number in (1, 30, 300)] == [2.0, 2.0, 20.0]
 
 
 def test_the_delay_has_full_jitter() -> None:

@@ -1,0 +1,147 @@
+"""One supervised pipeline: its track, its restarts, what waits, and the telling of what happens to it. It decides and sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from attrs import define, field
+
+from maia_async.clock import utc_now
+from maia_async.models.streaming import StreamingState
+from maia_async.orchestration.mailbox import Mailbox
+from maia_async.orchestration.restarts import Restarts
+from maia_async.orchestration.supervision import (
+    ExternallyStopped,
+    Flapping,
+    GaveUp,
+    ReachableAgain,
+    RestartAttempted,
+    StartAttempted,
+    StreamingTransition,
+    SupervisedState,
+    SupervisorEvent,
+    Unreachable,
+)
+from maia_async.orchestration.transitions import Track, is_readable
+from maia_async.resources.streaming import StreamingPipeline
+from maia_async.watching.watched import Waiter, Watched
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@define(eq=False, slots=True)
+class Charge:
+    """What a supervisor keeps of one pipeline. Times are the loop's, but for `since`."""
+
+    pipeline: StreamingPipeline
+    track: Track
+    restarts: Restarts
+    mailbox: Mailbox
+    added_at: float
+    waiter: Waiter | None = None
+    joined: bool = False  # from now on reads count: what was seen before is no news
+    state: StreamingState | None = None
+    since: datetime | None = None
+    shown_at: float = 0.0
+    due: float | None = None  # when a START goes out
+    delay: float = 0.0  # what was waited, or is, before it
+    idle: asyncio.Event = field(factory=_set)  # no START is under way
+    doubt: bool = False  # a restart got no usable answer, and the pipeline was not seen running since
+    gave_up: bool = False
+    stop_told: bool = False
+    unreachable_told: bool = False
+    stop_sent_at: float | None = None  # the supervisor's own, on exit
+    stopped: bool = False  # an exit that stops all need not wait for it
+    last_event: SupervisorEvent | None = None
+
+    def resumes(self, former: Charge) -> None:
+        """Go on from what `former` of the same pipeline has seen."""
+        self.state, self.since, self.shown_at, self.last_event = former.state, former.since, former.shown_at, former.last_event
+
+    def snapshot(self, now: float) -> SupervisedState:
+        """What `Supervisor.states` shows."""
+        return SupervisedState(
+            state=self.state,
+            since=self.since,
+            restarts=self.restarts.count(now),
+            desired=self.track.desired,
+            gave_up=self.gave_up,
+            last_event=self.last_event,
+        )
+
+    def was_asked_to_stop(self, watched: Watched, now: float) -> bool:
+        """Whether this client, but not the supervisor, sent a STOP a moment ago."""
+        if watched.command != "STOP" or watched.since is None:
+            return False
+        return watched.since > self.added_at and now - watched.since <= self.track.start_grace
+
+    def is_final(self, error: Exception, now: float) -> bool:
+        """Whether a failed command of ours will fail for good: the same errors that end a wait."""
+        watched = self.pipeline.watched
+        since = None if watched.triggered_at is None else now - watched.triggered_at
+        return watched.subject.ended_by(error, since_trigger=since)
+
+    # what happens to it, noted and told
+
+    def shows(self, state: StreamingState, now: float) -> None:
+        """A read shows `state`."""
+        if state != self.state:
+            at = utc_now()
+            spent = None if self.state is None else now - self.shown_at
+            self._tell(StreamingTransition(at=at, pipeline_id=self.pipeline.id, previous=self.state, current=state, duration=spent))
+            self.state, self.since, self.shown_at = state, at, now
+        if state.is_running:
+            if self.doubt:
+                self.restarts.accepted(now)
+            self.restarts.runs()
+            self.due, self.doubt, self.stop_told = None, False, False
+        if self.unreachable_told and is_readable(state):
+            self.unreachable_told = False
+            self._tell(ReachableAgain(at=utc_now(), pipeline_id=self.pipeline.id, current=state))
+
+    def dropped(self, now: float) -> None:
+        """It stopped by itself, or as good as that."""
+        if drops := self.restarts.dropped(now):
+            self._tell(Flapping(at=utc_now(), pipeline_id=self.pipeline.id, drops=drops, within=self.restarts.policy.within))
+
+    def was_stopped(self, now: float, *, respected: bool) -> None:
+        """Somebody else stops it, or has: told once, however many reads say so."""
+        if not self.stop_told:
+            self.stop_told = True
+            self._tell(ExternallyStopped(at=utc_now(), pipeline_id=self.pipeline.id, respected=respected))
+            if not respected:
+                self.dropped(now)
+        if respected:
+            self.track.desired = self.due = None
+
+    def unreachable(self, seconds: float, error: Exception | None) -> None:
+        """Nobody could say for `seconds` what it does: told once, until somebody can."""
+        if not self.unreachable_told:
+            self.unreachable_told = True
+            self._tell(Unreachable(at=utc_now(), pipeline_id=self.pipeline.id, seconds=seconds, error=error))
+
+    def tried(self, *, first: bool, attempt: int, accepted: bool | None, error: Exception | None) -> None:
+        """A START ended."""
+        at, name = utc_now(), self.pipeline.id
+        if first:
+            self._tell(StartAttempted(at=at, pipeline_id=name, accepted=accepted, error=error))
+        else:
+            self._tell(RestartAttempted(at=at, pipeline_id=name, attempt=attempt, accepted=accepted, error=error, delay=self.delay))
+
+    def given_up(self, now: float, error: Exception | None = None) -> None:
+        """It is started no more: told once."""
+        self.track.desired = self.due = None
+        self.stopped = True
+        if not self.gave_up:
+            self.gave_up = True
+            restarts, within = self.restarts.count(now), self.restarts.policy.within
+            self._tell(GaveUp(at=utc_now(), pipeline_id=self.pipeline.id, restarts=restarts, within=within, error=error))
+
+    def _tell(self, event: SupervisorEvent) -> None:
+        self.last_event = event
+        self.mailbox.put(event)

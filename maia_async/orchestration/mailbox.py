@@ -1,0 +1,82 @@
+"""The events of a supervisor on their way to the reader: whoever writes never waits, and what nobody takes stays bounded.
+
+    an event comes                  fewer than `limit` unread   `limit` or more unread
+    StreamingTransition             appended                    joined with the last unread one of its pipeline, if there is one
+    RestartAttempted, GaveUp        appended                    appended: these are never dropped
+    any other                       appended                    takes the place of the last unread one of its kind and pipeline
+
+So beyond `limit` there are at most six for each pipeline, and what was restarted and given up. The joined one stands at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from itertools import count
+
+from attrs import define, evolve, field
+
+from maia_async.orchestration.supervision import GaveUp, RestartAttempted, StreamingTransition, SupervisorEvent
+
+
+@define(eq=False)
+class Mailbox:
+    """Events in order, for any number of readers, each event for one of them."""
+
+    limit: int
+    _unread: OrderedDict[int, SupervisorEvent] = field(factory=OrderedDict)  # a dict is slow to give up its first, again and again
+    _last: dict[tuple[str, type[SupervisorEvent]], int] = field(factory=dict)
+    _numbers: count[int] = field(factory=count)
+    _news: asyncio.Event = field(factory=asyncio.Event)
+    _error: BaseException | None = None
+    _closed: bool = False
+
+    @property
+    def unread(self) -> int:
+        """Events that nobody has taken yet."""
+        return len(self._unread)
+
+    def put(self, event: SupervisorEvent) -> None:
+        """Take an event in, as the table of this module says."""
+        kind = (event.pipeline_id, type(event))
+        if len(self._unread) >= self.limit and not isinstance(event, RestartAttempted | GaveUp):
+            former = self._unread.pop(self._last.get(kind, -1), None)
+            if isinstance(event, StreamingTransition) and isinstance(former, StreamingTransition):
+                event = joined(former, event)
+        number = next(self._numbers)
+        self._unread[number], self._last[kind] = event, number
+        self._news.set()
+
+    def fail(self, error: BaseException) -> None:
+        """What the iteration ends with; the first one counts."""
+        self._error = self._error or error
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        self._closed = True
+        self._news.set()
+
+    def untold(self) -> BaseException | None:
+        """The error that no reader has been given; it is given away once."""
+        error, self._error = self._error, None
+        return error
+
+    async def next(self) -> SupervisorEvent:
+        """The next event. After the last one raises the error that ended it all, once, and then StopAsyncIteration."""
+        while not self._unread:
+            if self._closed:
+                error = self.untold()
+                raise StopAsyncIteration if error is None else error
+            self._news.clear()
+            await self._news.wait()
+        number, event = self._unread.popitem(last=False)
+        kind = (event.pipeline_id, type(event))
+        if self._last[kind] == number:
+            del self._last[kind]
+        return event
+
+
+def joined(former: StreamingTransition, later: StreamingTransition) -> StreamingTransition:
+    """Two transitions of one pipeline as one."""
+    spent = None if former.previous is None else (former.duration or 0.0) + (later.duration or 0.0)
+    return evolve(later, previous=former.previous, duration=spent)

@@ -1,0 +1,199 @@
+"""What a read of a supervised pipeline means: pure decisions and the little that they must remember; nothing is sent or waited for here.
+
+`previous` is the last state that could be read ("-": none yet, or any). `start` is what became of our last START, as far as no read has
+shown the pipeline running since:
+
+    NONE      there is none, or the pipeline was seen running since
+    PENDING   it is under way; or it failed, and this look went out before; or it was accepted, at most `start_grace` before this read
+    FAILED    it was refused, or its answer was lost, and this look went out later
+    LATE      it was accepted more than `start_grace` before this read
+
+`asked`: this client sent a STOP that is not the supervisor's, at most `start_grace` ago. `lost`: nothing readable for more than
+`unreachable_after`, since the first such read or the last START. One row fits:
+
+    desired      previous     observed               start            asked  lost  meaning
+    any          -            UNKNOWN, unseen words  -                -      no    UNREACHABLE
+    STREAMING    -            UNKNOWN, unseen words  PENDING          -      yes   UNREACHABLE
+    STREAMING    -            UNKNOWN, unseen words  any other        -      yes   LOST
+    other        -            UNKNOWN, unseen words  -                -      yes   UNREACHABLE
+    none         -            anything else          -                -      -     STEADY
+    NOT_RUNNING  -            NOT_RUNNING            -                -      -     STOPPED
+    NOT_RUNNING  -            anything else          -                -      -     STOPPING_AS_ASKED
+    STREAMING    STREAMING    STREAMING              -                -      -     STEADY
+    STREAMING    -            STREAMING              -                -      -     ARRIVED
+    STREAMING    -            STARTING               -                -      -     PROGRESS
+    STREAMING    -            SNAPSHOTTING           -                -      -     PROGRESS           for hours, if it must be
+    STREAMING    none yet     STOPPING               -                -      -     PENDING            it was stopped before we came
+    STREAMING    -            STOPPING               -                -      -     STOPPED_BY_OTHERS
+    STREAMING    -            NOT_RUNNING            -                yes    -     STOPPED_BY_OTHERS
+    STREAMING    -            NOT_RUNNING            PENDING          no     -     PENDING
+    STREAMING    -            NOT_RUNNING            FAILED           no     -     NEEDS_START        once more
+    STREAMING    -            NOT_RUNNING            LATE             no     -     DROPPED            it never started
+    STREAMING    STOPPING     NOT_RUNNING            NONE             no     -     STOPPED_BY_OTHERS
+    STREAMING    running      NOT_RUNNING            NONE             no     -     DROPPED
+    STREAMING    NOT_RUNNING  NOT_RUNNING            NONE             no     -     NEEDS_START        or its restart waits already
+    STREAMING    none yet     NOT_RUNNING            NONE             no     -     NEEDS_START        adopted, and it does not run
+
+running: STARTING, SNAPSHOTTING, STREAMING. A stop by somebody else that begins and ends between two reads shows no STOPPING: it cannot be
+told from a drop, and counts as one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import define
+
+from maia_async.models.streaming import StreamingState
+
+STREAMING, STOPPING, NOT_RUNNING = StreamingState.STREAMING, StreamingState.STOPPING, StreamingState.NOT_RUNNING
+
+
+class Meaning(Enum):
+    """What a read means for the supervisor."""
+
+    ARRIVED = "it streams now"
+    PROGRESS = "on its way"
+    STEADY = "nothing to do"
+    PENDING = "what was commanded does not show yet"
+    NEEDS_START = "it does not run"
+    DROPPED = "it ran, or should, and does no more"
+    UNREACHABLE = "nobody can say what it does"
+    LOST = "unreachable for too long: treated like a drop"
+    STOPPED_BY_OTHERS = "somebody else stops it, or has stopped it"
+    STOPPING_AS_ASKED = "we stop it"
+    STOPPED = "we have stopped it"
+
+
+class Start(Enum):
+    """What became of our last START."""
+
+    NONE = "none"
+    PENDING = "pending"
+    FAILED = "failed"
+    LATE = "late"
+
+
+def meaning(
+    desired: StreamingState | None,
+    previous: StreamingState | None,
+    observed: StreamingState,
+    *,
+    start: Start = Start.NONE,
+    asked: bool = False,
+    lost: bool = False,
+) -> Meaning:
+    """Decide from the table of this module."""
+    if not is_readable(observed):
+        return Meaning.LOST if lost and desired is STREAMING and start is not Start.PENDING else Meaning.UNREACHABLE
+    if desired is None:
+        return Meaning.STEADY
+    if desired is not STREAMING:
+        return Meaning.STOPPED if observed is NOT_RUNNING else Meaning.STOPPING_AS_ASKED
+    if observed is STREAMING:
+        return Meaning.STEADY if previous is STREAMING else Meaning.ARRIVED
+    if observed.is_running:
+        return Meaning.PROGRESS
+    if observed is STOPPING:
+        return Meaning.PENDING if previous is None else Meaning.STOPPED_BY_OTHERS
+    if asked:
+        return Meaning.STOPPED_BY_OTHERS
+    return _not_running(previous, start)
+
+
+def _not_running(previous: StreamingState | None, start: Start) -> Meaning:
+    by_start = {Start.PENDING: Meaning.PENDING, Start.FAILED: Meaning.NEEDS_START, Start.LATE: Meaning.DROPPED}
+    if start in by_start:
+        return by_start[start]
+    if previous is STOPPING:
+        return Meaning.STOPPED_BY_OTHERS
+    return Meaning.DROPPED if previous is not None and previous.is_running else Meaning.NEEDS_START
+
+
+def is_readable(state: StreamingState) -> bool:
+    """Whether a state says what the pipeline does. A word that this version has never seen does not."""
+    return state.is_known and state is not StreamingState.UNKNOWN
+
+
+class _Sent(Enum):
+    NOTHING = "nothing"
+    UNDER_WAY = "under way"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+
+
+@define(eq=False, slots=True)
+class Track:
+    """What must be remembered of one pipeline between two reads. Times are seconds of one clock, handed in."""
+
+    start_grace: float
+    unreachable_after: float
+    desired: StreamingState | None = STREAMING
+    previous: StreamingState | None = None
+    ran: bool = False  # it was seen running, or a START of ours was accepted: the next START is a restart
+    _unreadable_since: float | None = None
+    _sent: _Sent = _Sent.NOTHING
+    _sent_at: float = 0.0
+
+    def see(self, observed: StreamingState, *, now: float, asked_at: float, asked: bool = False) -> Meaning:
+        """What a read means that went out at `asked_at` and was answered `now`; remembered for the next one."""
+        if observed.is_running:
+            self._sent, self.ran = _Sent.NOTHING, True
+        readable = is_readable(observed)
+        if readable:
+            self._unreadable_since = None
+        elif self._unreadable_since is None:
+            self._unreadable_since = now
+        found = meaning(
+            self.desired,
+            self.previous,
+            observed,
+            start=self._start(now, asked_at),
+            asked=asked,
+            lost=self.unreadable(now) > self.unreachable_after,
+        )
+        if found in {Meaning.DROPPED, Meaning.STOPPED_BY_OTHERS}:
+            self._sent = _Sent.NOTHING
+        if readable and not (found is Meaning.PENDING and observed is STOPPING):
+            self.previous = observed
+        return found
+
+    def unreadable(self, now: float) -> float:
+        """For how many seconds nothing readable was seen."""
+        return 0.0 if self._unreadable_since is None else now - self._unreadable_since
+
+    def start_pends(self) -> bool:
+        """Whether a START of ours may have landed that does not show yet."""
+        return self._sent is not _Sent.NOTHING
+
+    def sending(self) -> None:
+        """A START goes out."""
+        self._sent = _Sent.UNDER_WAY
+
+    def withdrawn(self) -> None:
+        """It did not go out in the end."""
+        self._sent = _Sent.NOTHING
+
+    def accepted(self, now: float) -> None:
+        """It was accepted. A read that showed the pipeline running meanwhile was about it."""
+        self.ran = True
+        self._end(_Sent.ACCEPTED, now)
+
+    def failed(self, now: float) -> None:
+        """It was refused, or its answer was lost."""
+        self._end(_Sent.FAILED, now)
+
+    def _end(self, sent: _Sent, now: float) -> None:
+        if self._sent is _Sent.UNDER_WAY:
+            self._sent, self._sent_at = sent, now
+        if self._unreadable_since is not None:
+            # Whatever came of it, more of them would not help: one for each `unreachable_after`, or hundreds of pipelines behind an agent
+            # that is down would take the whole budget.
+            self._unreadable_since = now
+
+    def _start(self, now: float, asked_at: float) -> Start:
+        if self._sent is _Sent.ACCEPTED:
+            return Start.LATE if now - self._sent_at > self.start_grace else Start.PENDING
+        if self._sent is _Sent.FAILED:
+            return Start.FAILED if asked_at >= self._sent_at else Start.PENDING
+        return Start.PENDING if self._sent is _Sent.UNDER_WAY else Start.NONE
