@@ -34,6 +34,7 @@ from maia_async.watching.watched import Waiter, Watched
 
 logger = logging.getLogger("maia_async")
 MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
+TURN: Final = 32
 MIN_UNREAD: Final = 100
 
 
@@ -46,6 +47,7 @@ class Pump:
     _rules: Rules
     _signal: Any
     ledger: Ledger = field(factory=Ledger)
+    _coming: int = 0  # taken, and their task has not run yet
     _triggering: int = 0
     _runs: Runs = Runs.AWAIT
     _stopping: bool = False
@@ -141,9 +143,15 @@ class Pump:
 
     async def _has_room(self) -> bool:
         """Wait until another request may be taken; False when none shall be any more."""
-        await anyio.lowlevel.checkpoint()
+        if self.ledger.taken % TURN == 0:  # an input that never waits must not keep the loop for itself
+            await anyio.lowlevel.checkpoint()
         running, unread = self._rules.max_running, max(self._rules.max_running, MIN_UNREAD)
-        while self._hold.on or len(self.ledger.live) >= running or self._triggering >= MAX_TRIGGERS or self.ledger.unread >= unread:
+        while (
+            self._hold.on
+            or len(self.ledger.live) >= running
+            or self._coming + self._triggering >= MAX_TRIGGERS
+            or self.ledger.unread >= unread
+        ):
             self.ledger.room.clear()
             await self.ledger.room.wait()
         # Asked here and not left to the scope: a stop in the very step that makes room finds nothing to cancel.
@@ -151,13 +159,15 @@ class Pump:
 
     def _take(self, request: ExecutionRequest) -> None:
         live = self.ledger.take(request)
-        problems = row_problems(live.index, request)
+        problems = () if self._source.size is not None else row_problems(live.index, request)  # a sized input was checked whole
         if problems:
             self._record(live, OutcomeState.REJECTED, error=InvalidRequest(problems, what="batch row"))
         elif self._tasks is not None:
+            self._coming += 1
             self._tasks.start_soon(self._trigger, live)
 
     async def _trigger(self, live: Live) -> None:
+        self._coming -= 1
         try:
             execution_id = await self._start(live)
         except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything

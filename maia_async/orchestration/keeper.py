@@ -249,7 +249,7 @@ class Keeper:
         error = await send_start(charge, self._may_start)
         if isinstance(error, SessionClosed):
             self._break(error)
-        elif error is not None and charge.is_final(error, self._now()):
+        elif error is not None and self.charges.get(charge.pipeline.id) is charge and charge.is_final(error, self._now()):
             self._give_up(charge, error)
 
     def _give_up(self, charge: Charge, error: Exception | None = None) -> None:

@@ -195,9 +195,14 @@ def details(data: Any, *, project_id: str | None = None, execution_id: str | Non
         raise DecodeError([_NO_DETAILS])
     known = (("pipelineExecutionId", execution_id), ("projectId", project_id))
     filled = {**flat, **{key: value for key, value in known if flat.get(key) in (None, "")}}
-    if salvage:
-        filled = {key: value for key, value in filled.items() if key == "status" or _fits(key, value)}
-    found = structure(filled, ExecutionDetails, path="$.result" if flat is not data else "$")
+    path = "$.result" if flat is not data else "$"
+    try:
+        found = structure(filled, ExecutionDetails, path=path)
+    except DecodeError:
+        if not salvage:
+            raise
+        fitting = {key: value for key, value in filled.items() if key == "status" or _fits(key, value)}
+        found = structure(fitting, ExecutionDetails, path=path)
     told = found.pipeline_execution_id
     if execution_id is not None and told is not None and _same_id(told) != _same_id(execution_id):
         raise DecodeError(["$.pipelineExecutionId: the answer is about another execution"])
