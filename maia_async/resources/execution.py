@@ -1,14 +1,6 @@
 """One pipeline execution as a handle: await it, watch it, cancel it, hand it over. Making a handle does no I/O.
 
-How it is watched is the watcher's business; here is only what a read of an execution means:
-
-    a failed read                                         the wait
-    401 with a fresh token, credentials refused           ends
-    403                                                   ends
-    404 within `not_found_grace` of our own trigger       goes on: not visible yet
-    any other 404                                         ends
-    an id that cannot be put into a path, a closed client ends
-    anything else                                         goes on until `max_unreachable`
+How it is watched is the watcher's business; what a failed read means for a wait: `watching/failures.py`.
 """
 
 from __future__ import annotations
@@ -35,6 +27,7 @@ from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.watch import Watch
 from maia_async.tasks import settle
+from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
@@ -112,12 +105,8 @@ class ExecutionSubject:
         return run_interval(policy, age=age, load=load)
 
     def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
-        """As the table of this module says."""
-        if isinstance(error, errors.NotFound):
-            return since_trigger is None or since_trigger > self._runtime.watcher.policy.not_found_grace
-        if isinstance(error, errors.ResponseError):
-            return isinstance(error, errors.Unauthorized | errors.Forbidden)
-        return isinstance(error, errors.InvalidRequest | errors.MisuseError | errors.ConfigurationError)
+        """As the table of `watching/failures.py` says."""
+        return ends_wait(error, since_trigger=since_trigger, grace=self._runtime.watcher.policy.not_found_grace)
 
     def unavailable(self, watched: Watched, seconds: float) -> Exception:
         """StatusUnavailable."""

@@ -1,13 +1,6 @@
 """A streaming pipeline as a handle: start it, await it, stop it, change it. Making a handle does no I/O; it restarts nothing by itself.
 
-What a read means for a wait is decided in `stream_wait.py`; what a failed read means:
-
-    a failed read                                          the wait
-    401 with a fresh token, credentials refused, 403       ends
-    404 within `not_found_grace` of our own create         goes on: not visible yet
-    any other 404                                          ends
-    an id that cannot be put into a path, a closed client  ends
-    anything else                                          goes on until `max_unreachable`
+What a read means for a wait is decided in `stream_wait.py`, what a failed read means in `watching/failures.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +18,7 @@ from maia_async.models.streaming import StreamingPipelineDefinition, StreamingSt
 from maia_async.policies import PollPolicy
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.stream_wait import START_GRACE, Arrival, Sight, check_seconds, ensured, timeline
+from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import stream_interval
 from maia_async.watching.watched import Sighting, Watched
 from maia_async.wire import streaming
@@ -55,12 +49,8 @@ class StreamSubject:
         return stream_interval(policy, age=age, load=load, streams=alike)
 
     def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
-        """As the table of this module says."""
-        if isinstance(error, errors.NotFound):
-            return since_trigger is None or since_trigger > self._runtime.watcher.policy.not_found_grace
-        if isinstance(error, errors.ResponseError):
-            return isinstance(error, errors.Unauthorized | errors.Forbidden)
-        return isinstance(error, errors.InvalidRequest | errors.MisuseError | errors.ConfigurationError)
+        """As the table of `watching/failures.py` says."""
+        return ends_wait(error, since_trigger=since_trigger, grace=self._runtime.watcher.policy.not_found_grace)
 
     def unavailable(self, watched: Watched, seconds: float) -> Exception:
         """StatusUnavailable."""
