@@ -68,6 +68,14 @@ def checked_base_url(url: str) -> str:
     return checked_url(url, name="base_url").removesuffix("/v1").rstrip("/")
 
 
+def default_token_url(base_url: str) -> str:
+    """Where credentials go when nobody says: the vendor's endpoint; on loopback the same server, for a secret must not leave the machine
+    because a variable was forgotten.
+    """  # noqa: D205 - one rule and its reason
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}/oauth/dpc/token" if _is_loopback(parts.hostname or "") else TOKEN_URL
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

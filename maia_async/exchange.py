@@ -22,7 +22,7 @@ import anyio
 from maia_async.auth import Auth, ClientCredentials, Token, TokenSource, read_token
 from maia_async.backoffs import jittered
 from maia_async.clock import utc_now
-from maia_async.config import TOKEN_URL
+from maia_async.config import default_token_url
 from maia_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -223,7 +223,7 @@ class Exchange:
         return Secret(await self._authorization()) != rejected
 
     def _token_source(self, credentials: ClientCredentials, token_url: str | None) -> TokenSource:
-        url = credentials.token_url or token_url or TOKEN_URL
+        url = credentials.token_url or token_url or default_token_url(self._base_url)
         path = urlsplit(url).path
         spec = RequestSpec(method="POST", path=path, repeatable=True)
 

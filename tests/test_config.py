@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maia_async.config import Region, Settings, checked_base_url, checked_url
+from maia_async.config import Region, Settings, checked_base_url, checked_url, default_token_url
 from maia_async.errors import ConfigurationError
 
 TOKEN = {"MAIA_TOKEN": "t-1"}
@@ -159,3 +159,16 @@ def test_any_text_is_an_address_or_a_configuration_error(text: str) -> None:
             continue
         assert accepted.lower().startswith(("https://", "http://"))
         assert not set("@?#") & set(accepted)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "token_url"),
+    [
+        ("https://eu1.api.matillion.com/dpc", "https://id.core.matillion.com/oauth/dpc/token"),
+        ("https://proxy.example/dpc", "https://id.core.matillion.com/oauth/dpc/token"),
+        ("http://127.0.0.1:8484/dpc", "http://127.0.0.1:8484/oauth/dpc/token"),
+        ("http://[::1]:8484/dpc", "http://[::1]:8484/oauth/dpc/token"),
+    ],
+)
+def test_without_a_token_url_credentials_go_to_the_vendor_and_on_loopback_stay_there(base_url: str, token_url: str) -> None:
+    assert default_token_url(base_url) == token_url

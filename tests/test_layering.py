@@ -24,6 +24,7 @@ LEVELS = {
     **dict.fromkeys(["orchestration", "client"], 6),
     "": 7,  # the root: public names
     "cli": 8,
+    "__main__": 9,
 }
 MOST_LINES = 400
 

@@ -6,14 +6,17 @@ import ast
 import asyncio
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import maia_async
 from maia_async import errors
-from maia_async.emulator import Emulator, Outcome, Pipeline, Scenario
+from maia_async.emulator import Emulator, Outcome, Pipeline, Project, Scenario
+from maia_async.emulator.scenario import STREAMING_PROJECT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,10 +54,11 @@ async def test_the_python_blocks_run(
     tree = ast.parse(PYTHON[number])
     assert ast.unparse(tree.body.pop()) == "asyncio.run(main())"  # the loop is ours, the rest is the reader's
     namespace: dict[str, Any] = {"__name__": "readme"}
-    async with Emulator(account()) as emulator:
+    async with Emulator(evolve(account(), projects=(*account().projects, Project(id=STREAMING_PROJECT)))) as emulator:
         for name, value in environment_of(emulator).items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
+        shutil.copy(ROOT / "tests" / "samples" / "streaming-pipeline.json", tmp_path)
         exec(compile(tree, f"README python block {number}", "exec"), namespace)
         await namespace["main"]()
         assert emulator.control.requests(method="POST", path_contains="/v1/")
