@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import assert_type
 
 import aiohttp
@@ -32,12 +33,19 @@ from maia_async import (
     RateLimit,
     Region,
     Response,
+    RestartPolicy,
     RetryPolicy,
     StaticToken,
     Statistics,
+    StreamingPipeline,
+    StreamingPipelineDefinition,
+    StreamingState,
+    SupervisedState,
+    SupervisorEvent,
     Timeouts,
     TriggerPolicy,
     run_batch,
+    supervise,
 )
 from maia_async.emulator import Emulator
 
@@ -122,3 +130,19 @@ async def emulator() -> None:
     async with Emulator(speed=10) as emulator, emulator.client() as maia:
         assert_type(emulator.url, str)
         assert_type(maia, Maia)
+
+
+async def streaming(project: Project) -> None:
+    definition = StreamingPipelineDefinition.from_file("f.json")
+    pipeline = await project.streaming_pipelines.create(definition)
+    assert_type(pipeline, StreamingPipeline)
+    assert_type(await pipeline, StreamingState)
+    assert_type(await pipeline.wait_for("STREAMING", "SNAPSHOTTING", timeout=5), StreamingState)
+    assert_type(await pipeline.definition(), StreamingPipelineDefinition)
+    await pipeline.ensure_streaming(timeout=60)
+    await pipeline.ensure_stopped()
+    assert_type([item async for item in project.streaming_pipelines.list()], list[StreamingPipelineDefinition])
+    async with supervise([pipeline], restart=RestartPolicy(max_restarts=5), on_exit="stop") as supervisor:
+        async for event in supervisor:
+            assert_type(event, SupervisorEvent)
+        assert_type(supervisor.states, Mapping[str, SupervisedState])
