@@ -135,7 +135,7 @@ async def emulator() -> None:
 async def streaming(project: Project) -> None:
     definition = StreamingPipelineDefinition.from_file("f.json")
     pipeline = await project.streaming_pipelines.create(definition)
-    assert_type(pipeline, StreamingPipeline)
+    _ = assert_type(pipeline, StreamingPipeline)
     assert_type(await pipeline, StreamingState)
     assert_type(await pipeline.wait_for("STREAMING", "SNAPSHOTTING", timeout=5), StreamingState)
     assert_type(await pipeline.definition(), StreamingPipelineDefinition)
