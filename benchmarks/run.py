@@ -1,7 +1,8 @@
-"""Measures the four promises of speed and prints one table (or JSON); it never fails because of a number.
+"""Measures the promises of speed and prints one table (or JSON); it never fails because of a number.
 
-Every promise is measured against a control in the same run, in rounds that take turns. Both sides parse with the standard library's
-`json`, which is what the package uses without the `speed` extra; `--orjson` gives orjson to both.
+A promise about real time is measured against a control in the same run, in rounds that take turns; one about requests and virtual
+seconds needs none. Both sides parse with the standard library's `json`, which is what the package uses without the `speed` extra;
+`--orjson` gives orjson to both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-PARTS: Final = ("cpu", "import", "memory", "throughput")
+PARTS: Final = ("cpu", "import", "memory", "throughput", "streams")
 
 
 def main() -> int:
@@ -55,6 +56,10 @@ def _measured(part: str, options: argparse.Namespace, loads: Callable[[bytes], A
         import memory
 
         return memory.measure((1000,) if quick else (1000, 10_000), 1 if quick else 3, orjson=options.orjson)
+    if part == "streams":
+        import streams
+
+        return streams.measure(quick=quick)
     import throughput
 
     return asyncio.run(throughput.measure(rounds, 200 if quick else 2000, loads))

@@ -34,15 +34,15 @@ class Target:
 
 @frozen(kw_only=True)
 class Row:
-    """One line: ours beside the control, in `unit`. `spread`: of the ratio over the rounds. `requests`: ours and the control's."""
+    """One line: ours beside the control, if there is one, in `unit`. `spread`: of the ratio over the rounds. `requests`: of both."""
 
     part: str
     what: str
     control_is: str
     unit: str
     ours: float
-    control: float
-    ratio: float
+    control: float | None = None
+    ratio: float | None = None
     spread: tuple[float, float] | None = None
     requests: tuple[int, int] | None = None
     target: Target | None = None
@@ -50,9 +50,8 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None without one."""
-        if self.target is None:
-            return None
-        return self.target.met_by(self.ours if self.target.of == "ours" else self.ratio)
+        judged = None if self.target is None else self.ours if self.target.of == "ours" else self.ratio
+        return None if self.target is None or judged is None else self.target.met_by(judged)
 
 
 def show(rows: Sequence[Row], *, title: str) -> None:
@@ -99,8 +98,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.part,
         row.what,
         f"{row.ours:,.2f} {row.unit}",
-        f"{row.control:,.2f} {row.unit}",
-        f"{row.ratio:.2f} x",
+        "" if row.control is None else f"{row.control:,.2f} {row.unit}",
+        "" if row.ratio is None else f"{row.ratio:.2f} x",
         "" if row.spread is None else f"{row.spread[0]:.2f} .. {row.spread[1]:.2f}",
         "" if row.requests is None else f"{row.requests[0]:,} / {row.requests[1]:,}",
         target,

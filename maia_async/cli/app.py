@@ -31,17 +31,28 @@ _TABLE: Final = (
     (None, "run", "run:run", "Run one published pipeline and wait for its end."),
     (None, "batch", "batch:batch", "Run every row of a YAML, JSON, JSON lines or CSV file."),
     (None, "status", "executions:status", "Show one execution, whatever its status."),
-    (None, "watch", "executions:watch", "Follow one execution to its end."),
+    (None, "watch", "executions:watch", "Follow executions to their ends."),
     (None, "cancel", "executions:cancel", "Cancel executions."),
     ("projects", "list", "lists:projects", "List the projects that the credentials may see."),
     ("environments", "list", "lists:environments", "List the environments of a project."),
     ("pipelines", "list", "lists:pipelines", "List the published pipelines of a project."),
+    ("streaming", "list", "streaming:listing", "List the streaming pipelines of a project."),
+    ("streaming", "create", "streaming:create", "Create a streaming pipeline from a JSON or YAML file and print its id."),
+    ("streaming", "show", "streaming:show", "Show the definition of a streaming pipeline."),
+    ("streaming", "replace", "streaming:replace", "Replace the definition of a streaming pipeline."),
+    ("streaming", "delete", "streaming:delete", "Delete a streaming pipeline."),
+    ("streaming", "start", "startstop:start", "Start streaming pipelines."),
+    ("streaming", "stop", "startstop:stop", "Stop streaming pipelines."),
+    ("streaming", "status", "streaming:status", "Read the state of a streaming pipeline."),
+    ("streaming", "wait", "streaming:wait", "Wait until a streaming pipeline shows a state."),
+    ("streaming", "supervise", "supervise:supervise_", "Keep streaming pipelines streaming, until Ctrl-C."),
     (None, "emulator", "emulator:emulator", "Serve an emulated Maia on its own, until Ctrl-C."),
 )
 _GROUPS: Final = {
     "projects": "Projects of the account.",
     "environments": "Environments of a project.",
     "pipelines": "Published pipelines of a project.",
+    "streaming": "Streaming pipelines of a project: definitions, commands, supervision.",
 }
 
 
@@ -58,7 +69,7 @@ async def async_main(argv: Sequence[str], environment: Environment, *, program: 
 async def _dispatch(argv: Sequence[str], program: Program) -> ExitStatus:
     app = _app(program.environment)
     try:
-        command, bound, ignored = app.parse_args(list(argv), exit_on_error=False, print_error=False)
+        command, bound, ignored = app.parse_args(_stdin_last(argv), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         error.verbose = False
         program.talk.say(f"maia: {error}", "red")
@@ -69,6 +80,12 @@ async def _dispatch(argv: Sequence[str], program: Program) -> ExitStatus:
     if inspect.isawaitable(result):
         result = await result
     return result if isinstance(result, ExitStatus) else ExitStatus.OK  # help and version return nothing
+
+
+def _stdin_last(argv: Sequence[str]) -> list[str]:
+    """`-` is stdin and no option, wherever it stands: the parser takes it behind `--` only."""
+    words = [word for word in argv if word != "-"]
+    return list(argv) if "--" in argv or len(words) == len(argv) else [*words, "--", *["-"] * (len(argv) - len(words))]
 
 
 def _app(environment: Environment) -> App:

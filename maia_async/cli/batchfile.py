@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 import yaml
 from attrs import frozen
+from yaml.reader import ReaderError
 
 from maia_async.cli.exits import UsageProblem
 
@@ -62,11 +63,15 @@ def format_of(path: Path, chosen: Format | None) -> Format:
 def read_text(path: Path) -> str:
     """The text of a file. Raises UsageProblem when there is none."""
     try:
-        raw = path.read_bytes()
+        return text_of(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageProblem(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:  # a NUL in the name
         raise UsageProblem(f"{path}: {error}") from error
+
+
+def text_of(raw: bytes, path: str) -> str:
+    """The text in these bytes; `path` is what to call them. Raises UsageProblem when there is none."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,7 +126,7 @@ def _json_lines(text: str) -> Iterable[Row]:
         if not line.strip():
             continue
         try:
-            rows.append(Row(f"line {number}", _parsed(line, _read_json)))
+            rows.append(Row(f"line {number}", _parsed(line, _read_json, one_line=True)))
         except UsageProblem as error:
             problems.append(f"line {number}: {error.lines[0]}")
     if problems:
@@ -129,17 +134,36 @@ def _json_lines(text: str) -> Iterable[Row]:
     return rows
 
 
-def _parsed(text: str, read: Callable[[str], Any]) -> Any:
+def json_reason(error: ValueError | RecursionError, *, one_line: bool = True) -> str:
+    """Why something is no JSON, with the place said once: a single line needs only the column."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return f"{error.msg} ({'' if one_line else f'line {error.lineno}, '}column {error.colno})"
+
+
+def _yaml_reason(error: yaml.YAMLError, text: str) -> str:
+    if isinstance(error, yaml.MarkedYAMLError):
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        mark = error.problem_mark or error.context_mark
+        return said if mark is None else f"{said} (line {mark.line + 1}, column {mark.column + 1})"
+    if isinstance(error, ReaderError):
+        return f"{error.reason} (line {text.count(chr(10), 0, error.position) + 1})"
+    return " ".join(str(error).split())
+
+
+def _parsed(text: str, read: Callable[[str], Any], *, one_line: bool = False) -> Any:
     try:
         return read(text)
     except UsageProblem:
         raise
     except yaml.YAMLError as error:
-        raise UsageProblem(f"is not YAML: {' '.join(str(error).split())}") from error
+        raise UsageProblem(f"is not YAML: {_yaml_reason(error, text)}") from error
     except RecursionError as error:
         raise UsageProblem("is nested too deeply") from error
     except ValueError as error:
-        raise UsageProblem(f"is not {'JSON' if read is _read_json else 'YAML'}: {error}") from error
+        raise UsageProblem(f"is not {'JSON' if read is _read_json else 'YAML'}: {json_reason(error, one_line=one_line)}") from error
 
 
 def _read_json(text: str) -> Any:

@@ -9,13 +9,14 @@ SIGTERM, an error               left                                            
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import anyio
 from attrs import define, field
+from rich.console import RenderableType
 
-from maia_async import Batch, BatchReport, ExecutionRequest, Maia, MaiaError, Outcome, OutcomeState, PipelineExecution, Project
+from maia_async import Batch, BatchReport, ExecutionDetails, ExecutionRequest, Maia, Outcome, OutcomeState, Project
+from maia_async.cli.cancelling import cancel_left, with_ends
 from maia_async.cli.data import Form
 from maia_async.cli.exits import ExitStatus, exit_status_of
 from maia_async.cli.ledger import Doubt
@@ -23,13 +24,10 @@ from maia_async.cli.program import Program
 from maia_async.cli.progress import BatchProgress
 from maia_async.cli.summary import write_report
 
-_CANCELS_AT_ONCE: Final = 20
-_CANCEL_BOUND: Final = 10.0
-
 
 @define(kw_only=True)
 class BatchRun:
-    """One batch on the command line. `options` are those of `Batch`."""
+    """One batch on the command line. `options` are those of `Batch`; `beside` is shown below the live display."""
 
     program: Program
     maia: Maia
@@ -39,15 +37,18 @@ class BatchRun:
     options: dict[str, Any]
     output: Form = "table"
     cancel_on_interrupt: bool = False
+    beside: Callable[[], RenderableType] | None = None
     _written: set[int] = field(factory=set)
 
     async def run(self) -> BatchReport:
         """The report, after it was written. Raises what the batch raises."""
-        progress = BatchProgress(self.program.talk, self.maia, self.title, len(self.requests))
+        going = self.program.ledger.going  # not the client's waits: those of streaming pipelines are among them
+        progress = BatchProgress(self.program.talk, self.maia, self.title, len(self.requests), lambda: len(going), self.beside)
         # Lines of JSON on the same terminal would be written into the live display.
         quiet = self.output == "json" and self.program.data.is_terminal
         batch = Batch(self.project, self.requests, **self.options)
         await batch.__aenter__()  # apart from the block: what is refused here has no report
+        ends: dict[str, ExecutionDetails] = {}
         try:
             if quiet:
                 await self._iterate(batch, progress)
@@ -56,10 +57,10 @@ class BatchRun:
                     await self._iterate(batch, progress)
         except asyncio.CancelledError:
             if self.cancel_on_interrupt and self.program.stopped_as is ExitStatus.INTERRUPTED:
-                await self._cancel(batch.outstanding)
+                ends = await cancel_left(self.program, batch.outstanding)
             raise
         finally:
-            self._write(batch.report())
+            self._write(with_ends(batch.report(), ends))
         return batch.report()
 
     async def _iterate(self, batch: Batch, progress: BatchProgress) -> None:
@@ -75,7 +76,8 @@ class BatchRun:
 
     def _deliver(self, outcome: Outcome) -> None:
         if self.output == "json":
-            self.program.data.json_line(outcome.to_dict())
+            # The row as it is called everywhere else, beside the index that programs count with.
+            self.program.data.json_line({"index": outcome.index, "row": outcome.index + 1, **outcome.to_dict()})
             self._written.add(outcome.index)
 
     def _write(self, report: BatchReport) -> None:
@@ -90,26 +92,8 @@ class BatchRun:
         else:
             if self.program.data.is_terminal:
                 self.program.data.line("")
-            write_report(self.program.data, report, self.maia.statistics())
+            write_report(self.program.data, report, self.maia.statistics(), embedded=self.program.embedded)
         self.program.all_on_stdout = True
-
-    async def _cancel(self, executions: Sequence[PipelineExecution]) -> None:
-        self.program.talk.say(f"cancelling {len(executions)} runs", "yellow")
-        limiter = anyio.Semaphore(_CANCELS_AT_ONCE)
-
-        async def cancel_one(execution: PipelineExecution) -> None:
-            async with limiter:
-                try:
-                    await execution.cancel()
-                except MaiaError as error:
-                    self.program.talk.say(f"could not cancel: {error}", "yellow")
-                else:
-                    self.program.ledger.cancelling.add(execution.id)
-
-        with anyio.move_on_after(_CANCEL_BOUND + 0.1 * len(executions)):
-            async with anyio.create_task_group() as tasks:
-                for execution in executions:
-                    tasks.start_soon(cancel_one, execution)
 
 
 def batch_status(report: BatchReport) -> ExitStatus:

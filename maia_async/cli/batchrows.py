@@ -23,7 +23,7 @@ from typing import Any, Final
 import attrs
 
 from maia_async import ExecutionRequest
-from maia_async.cli.batchfile import CsvRow, Format, Row, csv_rows, format_of, object_rows, read_text
+from maia_async.cli.batchfile import CsvRow, Format, Row, csv_rows, format_of, json_reason, object_rows, read_text, text_of
 from maia_async.cli.data import camel
 from maia_async.cli.exits import UsageProblem
 
@@ -37,7 +37,15 @@ _TEXTS: Final = tuple(name for name in _NAMES if name not in _MAPS)
 def read_requests(path: Path, chosen: Format | None = None) -> list[ExecutionRequest]:
     """The requests of a batch file. Raises UsageProblem with everything that is wrong with it."""
     form = format_of(path, chosen)
-    text = read_text(path)
+    return _requests(read_text(path), form, str(path))
+
+
+def requests_in(raw: bytes, form: Format) -> list[ExecutionRequest]:
+    """The requests in what was read from stdin. Raises UsageProblem with everything that is wrong with it."""
+    return _requests(text_of(raw, "stdin"), form, "stdin")
+
+
+def _requests(text: str, form: Format, path: str) -> list[ExecutionRequest]:
     try:
         return requests_of(text, form)
     except UsageProblem as error:
@@ -140,5 +148,5 @@ def _value_of_cells(row: CsvRow, header: Sequence[str]) -> tuple[dict[str, Any],
             try:
                 value.setdefault(kind, {})[name] = json.loads(cell)
             except (ValueError, RecursionError) as error:
-                problems.append(f"{column}: is not JSON: {error}")
+                problems.append(f"{column}: is not JSON: {json_reason(error)}")
     return value, problems

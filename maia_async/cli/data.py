@@ -36,6 +36,11 @@ STYLES: Final = {
     "LEFT_RUNNING": "yellow",
     "NOT_STARTED": "yellow",
     "RUNNING": "cyan",
+    "STREAMING": "green",
+    "SNAPSHOTTING": "cyan",
+    "STARTING": "cyan",
+    "STOPPING": "yellow",
+    "NOT_RUNNING": "yellow",
 }
 
 

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from typing import Self, TextIO
+from typing import BinaryIO, Self, TextIO
 
 from attrs import field, frozen
 
@@ -24,6 +24,7 @@ class Environment:
     stdout_tty: bool = False
     stderr_tty: bool = False
     width: int | None = 80
+    stdin: BinaryIO = field(factory=io.BytesIO)
     environ: Mapping[str, str] = field(factory=dict, repr=False)
 
     @property
@@ -42,6 +43,7 @@ class Environment:
             stdout_tty=stdout.isatty() and not dumb,
             stderr_tty=stderr.isatty() and not dumb,
             width=None,
+            stdin=io.BytesIO() if sys.stdin is None else sys.stdin.buffer,
             environ=os.environ,
         )
 

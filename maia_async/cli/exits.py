@@ -4,34 +4,42 @@
     BrokenPipeError                                                         141   nobody reads stdout any more
     UsageProblem, and what the argument parser refuses                      2
     Unauthorized: 401 with a fresh token, or the token endpoint refused     3
-    ExecutionUnsuccessful, WaitTimeout                                      1
-    ResponseError, TransportError, DecodeError                              4     a refused trigger of `maia run` too: 400, 404, 409, 410
+    ExecutionUnsuccessful, StreamingStopped, WaitTimeout                    1
+    BadRequest, Forbidden, NotFound, Conflict, PipelineDisabled             1     the API works, and refused this
+    any other ResponseError, TransportError, DecodeError                    4     5xx, 429, no answer, one that nobody documents
     StatusUnavailable, TriggerOutcomeUnknown, CreateOutcomeUnknown          4
     InvalidRequest, ConfigurationError, MisuseError                         2     nothing was sent
     any other MaiaError                                                     1
     OSError                                                                 1     stdout cannot be written
-    anything else                                                           70    a bug of ours
+    anything else                                                           70    a bug of ours; its traceback only with MAIA_DEBUG
 
 In `maia batch`, what became of each row is an outcome and no exception: 0 when all succeeded, else 1, and 4 when no run was started
-because the API or the network failed.
+because the API or the network failed. `maia streaming supervise` is in `supervising`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 from maia_async import (
+    BadRequest,
     ConfigurationError,
+    Conflict,
     CreateOutcomeUnknown,
     DecodeError,
     ExecutionUnsuccessful,
+    Forbidden,
     InvalidRequest,
     MaiaError,
     MisuseError,
+    NotFound,
+    PipelineDisabled,
     ResponseError,
     StatusUnavailable,
+    StreamingStopped,
     TransportError,
     TriggerOutcomeUnknown,
     Unauthorized,
@@ -66,7 +74,8 @@ _TABLE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
     (BrokenPipeError, ExitStatus.BROKEN_PIPE),
     (UsageProblem, ExitStatus.USAGE),
     (Unauthorized, ExitStatus.REFUSED),
-    ((ExecutionUnsuccessful, WaitTimeout), ExitStatus.UNSUCCESSFUL),
+    ((ExecutionUnsuccessful, StreamingStopped, WaitTimeout), ExitStatus.UNSUCCESSFUL),
+    ((BadRequest, Forbidden, NotFound, Conflict, PipelineDisabled), ExitStatus.UNSUCCESSFUL),
     ((ResponseError, TransportError, DecodeError), ExitStatus.API_FAILED),
     ((StatusUnavailable, TriggerOutcomeUnknown, CreateOutcomeUnknown), ExitStatus.API_FAILED),
     ((InvalidRequest, ConfigurationError, MisuseError), ExitStatus.USAGE),
@@ -83,20 +92,44 @@ def exit_status_of(error: BaseException) -> ExitStatus:
     return ExitStatus.BUG
 
 
-def explain(error: BaseException) -> list[str]:
-    """What to tell the user about `error`, one or more lines; no traceback."""
+def credentials_in_use(environ: Mapping[str, str]) -> str:
+    """The variables that the credentials came from; all that could hold some when none is set."""
+    token, pair = "MAIA_TOKEN", ("MAIA_CLIENT_ID", "MAIA_CLIENT_SECRET")
+    if environ.get(token, "").strip():
+        return token
+    both = " and ".join(pair)
+    return both if any(environ.get(name, "").strip() for name in pair) else f"{both}, or {token}"
+
+
+def explain(error: BaseException, environ: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """What to tell the user about `error`, one or more lines; no traceback. `environ` says which credentials are in use."""
     if isinstance(error, BrokenPipeError):
         return []
     if isinstance(error, UsageProblem):
         return list(error.lines)
     if isinstance(error, InvalidRequest) and not isinstance(error, ResponseError):
         return [str(problem) for problem in error.problems]
+    if isinstance(error, BadRequest) and error.problems:
+        # The same kind of lines as for what is refused before sending.
+        said = error.problem.detail or error.problem.title or "refused"
+        request = f" [request {error.request_id}]" if error.request_id else ""
+        return [f"{error.method} {error.path}: {error.status} {said}{request}", *map(str, error.problems)]
     if isinstance(error, TriggerOutcomeUnknown) and error.execution_tag is not None:
         return [str(error), f"its execution tag is {error.execution_tag}"]
     if isinstance(error, Unauthorized):
-        return [str(error), "check MAIA_CLIENT_ID and MAIA_CLIENT_SECRET, or MAIA_TOKEN, and the region of the account (--region)"]
+        return [str(error), f"check {credentials_in_use(environ)}, and the region of the account (--region)"]
+    if isinstance(error, ExecutionUnsuccessful):
+        status, message = error.details.status.value, error.details.message or ""
+        words = beyond(status, message)
+        return [str(error).replace(f"{status}: {message}", f"{status}: {words}" if words else status)]
     if isinstance(error, MaiaError):
         return [str(error)]
     if isinstance(error, OSError):
         return [f"cannot go on: {error.strerror or error}"]
-    return [f"this is a bug in maia: {type(error).__name__}: {error}"]
+    return [f"this is a bug in maia: {type(error).__name__}: {error}", "please report it, with what MAIA_DEBUG=1 shows"]
+
+
+def beyond(status: str, message: str) -> str:
+    """What `message` says beyond `status`: Maia begins some with the very word, as in "Skipped: the pipeline is already running"."""
+    head, colon, rest = message.partition(":")
+    return (rest.strip() if colon else "") if head.strip().upper() == status else message

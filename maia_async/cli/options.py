@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 from attrs import frozen
 from cyclopts import Parameter
 
+from maia_async import ConfigurationError
 from maia_async.cli.data import Form
+from maia_async.cli.exits import UsageProblem
 from maia_async.cli.program import Program
 
 
@@ -29,4 +34,28 @@ class Where:
 
 EVERYWHERE = Where()
 Output = Annotated[Form, Parameter(help="For people, or for programs.")]
+Outcomes = Annotated[Form, Parameter(help="For people; json prints JSON lines, one for each outcome and the report last.")]
+Changes = Annotated[Form, Parameter(help="For people; json prints JSON lines, one for each change of the status, the end last.")]
 Injected = Annotated[Program, Parameter(parse=False)]
+
+
+@contextmanager
+def naming(**words: str) -> Iterator[None]:
+    """A setting that is refused, under the name that the user gave it: `naming(speed="--speed")`. Raises UsageProblem."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise UsageProblem(renamed(str(error), words)) from error
+
+
+def renamed(said: str, words: Mapping[str, str]) -> str:
+    """`said` with names of settings, alone or as `Policy.name`, replaced; quoted words are values and stay."""
+    for name, word in words.items():
+        said = re.sub(rf"(?<!['\"\w.])(?:\w+\.)?{name}\b", word, said)
+    return said
+
+
+def checked_timeout(timeout: float | None) -> None:
+    """Raises UsageProblem for a `--timeout` that is no time; NaN is none, either."""
+    if timeout is not None and not timeout > 0:
+        raise UsageProblem(f"--timeout must be a number of seconds above 0, is {timeout:g}")

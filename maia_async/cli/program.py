@@ -22,6 +22,7 @@ class Program:
 
     connection_options: those given on the command line, for the commands of the closing words. embedded: an emulator of our own is
     used, and its runs end with it. all_on_stdout: every id was written as data. stopped_as: the exit code of a cancellation from outside.
+    reading: stdin is being read, and the loop stands still meanwhile.
     """
 
     environment: Environment
@@ -32,12 +33,27 @@ class Program:
     embedded: bool = False
     all_on_stdout: bool = False
     stopped_as: ExitStatus = ExitStatus.INTERRUPTED
+    reading: bool = False
     _stop_said: bool = False
 
     @classmethod
     def of(cls, environment: Environment) -> Self:
         """A fresh one."""
         return cls(environment=environment, talk=Talk(environment), data=Data(environment))
+
+    def read_stdin(self, what: str) -> bytes:
+        """All of stdin, for a command that can do nothing before it has it. A signal meanwhile is a cancellation."""
+        stdin = self.environment.stdin
+        if stdin.isatty():
+            self.talk.say(f"reading {what} from stdin, to its end (Ctrl-D)")
+        # Not in a thread: one that still reads when a signal comes would keep the process alive until the next line.
+        self.reading = True
+        try:
+            return stdin.read()
+        except KeyboardInterrupt:
+            raise asyncio.CancelledError from None
+        finally:
+            self.reading = False
 
     async def conclude(self, command: Callable[[], Awaitable[ExitStatus]]) -> ExitStatus:
         """Await the command and turn whatever ends it into an exit code, the closing words said. Cancellation is an end like any other."""
@@ -64,10 +80,10 @@ class Program:
 
     def _failed(self, error: Exception) -> ExitStatus:
         status = exit_status_of(error)
-        if self.environment.debug or status is ExitStatus.BUG:
+        if self.environment.debug:
             for line in "".join(traceback.format_exception(error)).splitlines():
                 self.talk.say(line)
-        for number, line in enumerate(explain(error)):
+        for number, line in enumerate(explain(error, self.environment.environ)):
             self.talk.say(f"maia: {line}" if number == 0 else f"  {line}", "red")
         return status
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field
@@ -21,6 +22,7 @@ from rich.text import Text
 from maia_async import Maia, Outcome, ResponseError
 from maia_async.cli.data import STYLES
 from maia_async.cli.escapes import shown
+from maia_async.cli.exits import beyond
 from maia_async.cli.talk import Talk
 
 _MOST_LINES: Final = 20
@@ -30,12 +32,14 @@ _NAME: Final = 60
 
 @define
 class BatchProgress:
-    """One batch of `total` rows. How many runs are under way, the client knows."""
+    """One batch of `total` rows. `running`: how many runs are under way. `beside`: what else the live display shows, below."""
 
     talk: Talk
     maia: Maia
     title: str
     total: int
+    running: Callable[[], int]
+    beside: Callable[[], RenderableType] | None = None
     counts: Counter[str] = field(factory=Counter)
     _started: float = field(factory=lambda: asyncio.get_running_loop().time())
     _last_line: float = field(factory=lambda: asyncio.get_running_loop().time())
@@ -72,12 +76,12 @@ class BatchProgress:
             Text(f"{int(seconds) // 60}:{int(seconds) % 60:02d}"),
         )
         states = Text("  ")
-        states.append(f"running {statistics.waits}", style=STYLES["RUNNING"])
+        states.append(f"running {self.running()}", style=STYLES["RUNNING"])
         for state, count in self.counts.items():
             states.append(f"   {state} {count}", style=STYLES.get(state, ""))
         budget = "" if statistics.budget is None else f"   budget {statistics.budget_in_use}/{statistics.budget:.0f} in use"
-        spent = f"  requests {statistics.requests}   429s {statistics.rate_limited}{budget}"
-        return Group(bar, states, Text(spent, style="dim"))
+        spent = f"  API calls {statistics.requests}   429 answers {statistics.rate_limited}{budget}"
+        return Group(bar, states, Text(spent, style="dim"), *(() if self.beside is None else ("", self.beside())))
 
     def _counts(self) -> str:
         return ", ".join(f"{count} {state}" for state, count in self.counts.items()) or "nothing yet"
@@ -97,7 +101,8 @@ def reason(outcome: Outcome) -> str:
         return f"{outcome.error.status} {outcome.error.problem}".rstrip()
     if outcome.error is not None:
         return str(outcome.error)
-    return (outcome.details.message or "") if outcome.details is not None else ""
+    # The state stands beside it already.
+    return beyond(outcome.state.value, outcome.details.message or "") if outcome.details is not None else ""
 
 
 def _because(outcome: Outcome) -> str:

@@ -1,14 +1,16 @@
-"""One execution as data on stdout, and as a status line while it is awaited. It reads nothing."""
+"""One execution as data on stdout, and status lines of what is awaited. It reads nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
-from maia_async import ExecutionDetails, PipelineExecution
+from maia_async import ExecutionDetails, PipelineExecution, StreamingPipeline
 from maia_async.cli.data import STYLES, Data, Form, as_json
+from maia_async.cli.escapes import shown
 
 
 def write_details(data: Data, execution: PipelineExecution, details: ExecutionDetails, output: Form) -> None:
@@ -37,13 +39,36 @@ def write_details(data: Data, execution: PipelineExecution, details: ExecutionDe
 
 def status_line(execution: PipelineExecution) -> Callable[[], Text]:
     """Draws the last status seen and the time that passed."""
+
+    def status() -> str:
+        seen = execution.last_details
+        return seen.status.value if seen is not None else "STARTED"
+
+    return _line(status, execution.id)
+
+
+def status_lines(executions: Sequence[PipelineExecution]) -> Callable[[], Text]:
+    """Draws how many were last seen at which status, and the time that passed."""
+
+    def counted() -> str:
+        seen = [execution.last_details for execution in executions]
+        counts = Counter("STARTED" if details is None else details.status.value for details in seen)
+        return "   ".join(f"{shown(status)} {count}" for status, count in counts.items())
+
+    return _line(counted, "")
+
+
+def stream_line(pipeline: StreamingPipeline) -> Callable[[], Text]:
+    """Draws the last state seen and the time that passed."""
+    return _line(lambda: shown(pipeline.last_state.value) if pipeline.last_state is not None else "waiting", pipeline.id)
+
+
+def _line(status: Callable[[], str], name: str) -> Callable[[], Text]:
     loop = asyncio.get_running_loop()
     started = loop.time()
 
     def draw() -> Text:
-        seen = execution.last_details
-        status = seen.status.value if seen is not None else "STARTED"
-        text = Text(status, style=STYLES.get(status, ""))
-        return text.append(f"  {execution.id}  {loop.time() - started:.0f} s", style="default")
+        word = status()
+        return Text(word, style=STYLES.get(word, "")).append(f"  {name}  {loop.time() - started:.0f} s", style="default")
 
     return draw

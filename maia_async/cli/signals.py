@@ -6,6 +6,9 @@
     the third         KeyboardInterrupt wherever the program is: for a loop that is stuck               130
     SIGTERM           the main task is cancelled; runs in Maia are never cancelled by it                143
 
+While stdin is read the loop stands still: the first of any of them is then a KeyboardInterrupt, which `Program.read_stdin` turns into
+the same cancellation.
+
 asyncio's own handling raises KeyboardInterrupt at the second SIGINT: when that meets our cleanup half-way, the rest of the cleanup
 waits on as if nothing had happened.
 """
@@ -65,7 +68,7 @@ class Signals:
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._interrupts += 1
-        if self._loop is None or self._interrupts > 2:
+        if self._loop is None or self._interrupts > 2 or self.program.reading:
             raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self._cancel, self._interrupts == 2)
 
@@ -73,6 +76,8 @@ class Signals:
         if self._loop is None:
             raise SystemExit(ExitStatus.TERMINATED)
         self.program.stopped_as = ExitStatus.TERMINATED
+        if self.program.reading:
+            raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self._cancel, False)
 
     def _cancel(self, everything: bool) -> None:

@@ -56,12 +56,13 @@ class Talk:
         too_long: what happens to a line that is wider than a terminal. "keep" leaves it whole, so that a command in it can be copied.
         Elsewhere than on a terminal every line is kept.
         """
-        line = Text(
-            shown(text, longest=_LONGEST), style=style, overflow="ellipsis" if too_long == "cut" else None, no_wrap=too_long == "cut"
-        )
+        line = Text(shown(text, longest=_LONGEST), style=style)
+        cut = self.live and too_long == "cut"
         # A closed stderr must not cost the user the data, or the closing words on whatever still works.
         with contextlib.suppress(OSError):
-            self._console.print(line, soft_wrap=too_long == "keep" or not self.live)
+            # Said here and not in the Text: print() joins what it is given into a new one, without its options.
+            overflow: Literal["ellipsis"] | None = "ellipsis" if cut else None
+            self._console.print(line, soft_wrap=too_long == "keep" or not self.live, no_wrap=cut or None, overflow=overflow)
 
     @contextlib.contextmanager
     def display(self, draw: Callable[[], RenderableType]) -> Iterator[None]:

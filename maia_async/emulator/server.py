@@ -53,6 +53,8 @@ class Emulator:
     ) -> None:
         if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 < speed < float("inf"):
             raise ConfigurationError(f"speed must be a number above 0, is {speed!r}")
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise ConfigurationError(f"port must be a whole number from 0 to 65535, is {port!r}")
         scenario = scenario if scenario is not None else Scenario()
         if readings is not None:
             scenario = evolve(scenario, readings=readings)

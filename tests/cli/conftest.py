@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 from cli.harness import Account, Maia, serving
+from cli.streamkit import definition, written
 
 from maia_async.emulator import Outcome, Pipeline
 
@@ -33,3 +35,9 @@ async def account() -> AsyncIterator[Account]:
         Pipeline(name="off", enabled=False),
     ) as served:
         yield served
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file with a valid definition of a streaming pipeline."""
+    return written(tmp_path, definition())

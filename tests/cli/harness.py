@@ -47,12 +47,19 @@ class Maia:
     environ: Mapping[str, str] = field(factory=dict)
     tty: bool = False
     width: int = 80
+    stdin: bytes = b""
 
     async def __call__(self, *argv: str, stop_when: Callable[[], bool] | None = None, stop_as: ExitStatus | None = None) -> Ended:
         """Run it; once `stop_when` holds, cancel it as a signal would."""
         out, err = io.StringIO(), io.StringIO()
         surroundings = Environment(
-            stdout=out, stderr=err, stdout_tty=self.tty, stderr_tty=self.tty, width=self.width, environ={"TERM": "xterm", **self.environ}
+            stdout=out,
+            stderr=err,
+            stdout_tty=self.tty,
+            stderr_tty=self.tty,
+            width=self.width,
+            stdin=io.BytesIO(self.stdin),
+            environ={"TERM": "xterm", **self.environ},
         )
         program = Program.of(surroundings)
         ended: list[ExitStatus] = []
@@ -76,6 +83,19 @@ class Maia:
     def with_environ(self, **changes: str) -> Maia:
         """The same program with other variables; an empty value unsets one."""
         return evolve(self, environ={**self.environ, **changes})
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Holds from so many virtual seconds on."""
+    end: list[float] = []
+
+    def passed() -> bool:
+        now = asyncio.get_running_loop().time()
+        if not end:
+            end.append(now + seconds)
+        return now >= end[0]
+
+    return passed
 
 
 def environ_of(emulator: Emulator) -> dict[str, str]:

@@ -15,6 +15,7 @@ COMMANDS = [
     ("projects", "list"),
     ("environments", "list"),
     ("pipelines", "list"),
+    *(("streaming", verb) for verb in ("list", "create", "show", "replace", "delete", "start", "stop", "status", "wait", "supervise")),
     ("emulator",),
 ]
 
@@ -52,6 +53,13 @@ async def test_every_api_command_takes_the_connection_options_and_no_secret(bare
     assert not any(word in text for word in ("--token", "--client-secret", "--client-id"))
 
 
+@pytest.mark.parametrize(("command", "of"), [("batch", "outcome"), ("demo", "outcome"), ("watch", "change of the status")])
+async def test_help_says_where_json_is_lines(bare: Maia, command: str, of: str) -> None:
+    words = " ".join((await bare(command, "--help")).out.split())
+
+    assert f"json prints JSON lines, one for each {of}" in words
+
+
 async def test_version(bare: Maia) -> None:
     assert (await bare("--version")).out.startswith("maia 0.")
 
@@ -76,9 +84,32 @@ async def test_version(bare: Maia) -> None:
         (["batch", "f.yaml", "--format", "xml"], "--format"),
         (["status"], "requires an argument"),
         (["cancel"], "requires an argument"),
+        (["streaming", "bogus"], 'Unknown command "bogus"'),
+        (["streaming", "show"], "requires an argument"),
+        (["streaming", "create"], "requires an argument"),
+        (["streaming", "replace", "x"], "requires an argument"),
+        (["streaming", "start"], "requires an argument"),
+        (["streaming", "start", "x", "--timeout", "3"], "it goes with --wait"),
+        (["streaming", "stop", "x", "--wait", "--timeout", "-1"], "--timeout must be a number of seconds above 0"),
+        (["streaming", "wait", "x", "--timeout", "nan"], "--timeout must be a number of seconds above 0"),
+        (["streaming", "wait", "x", "--state", "RUNNING"], "--state RUNNING: is no state of a streaming pipeline; known are STARTING"),
+        (["streaming", "supervise"], "give the ids or names of streaming pipelines, or --all"),
+        (["streaming", "supervise", "x", "--all"], "or --all, not both"),
+        (["streaming", "supervise", "x", "--max-restarts", "0"], "maia: --max-restarts must be at least 1"),
+        (["streaming", "supervise", "x", "--within", "0"], "maia: --within must be above 0"),
+        (["streaming", "supervise", "x", "--on-external-stop", "panic"], "--on-external-stop"),
         (["projects", "list", "--output", "xml"], "--output"),
         (["demo", "--executions", "0"], "--executions must be at least 1"),
-        (["demo", "--speed", "0"], "speed must be a number above 0"),
+        (["demo", "--speed", "0"], "maia: --speed must be a number above 0"),
+        (["emulator", "--port", "80800"], "maia: --port must be a whole number from 0 to 65535, is 80800"),
+        (["emulator", "--port", "-1"], "maia: --port must be a whole number from 0 to 65535, is -1"),
+        (["emulator", "--speed", "nan"], "maia: --speed must be a number above 0"),
+        (["batch", "f.yaml", "--max-running", "0"], "maia: --max-running must be at least 1, is 0"),
+        (["batch", "-"], "stdin has no name that says its format: give --format"),
+        (["batch", "-", "--format", "csv"], "stdin: is empty"),
+        (["cancel", "-"], "stdin: has no ids"),
+        (["watch", "-", "x"], "give it alone"),
+        (["status", "x", "--emulator", "--project", ""], "--project: must not be empty"),
     ],
 )
 async def test_a_wrong_command_line_is_exit_code_2(bare: Maia, argv: list[str], said: str) -> None:

@@ -13,6 +13,7 @@ from cli.harness import DEV, Account
 from maia_async import BatchReport, ConnectFailed, ExecutionRequest, Outcome, OutcomeState
 from maia_async.cli.batching import batch_status
 from maia_async.cli.exits import ExitStatus
+from maia_async.emulator import Pipeline
 
 
 def rows(tmp_path: Path, *pipelines: str, **fields: Any) -> str:
@@ -28,7 +29,8 @@ async def test_a_batch_that_succeeds(account: Account, tmp_path: Path) -> None:
     assert ended.status == 0
     assert ended.out.splitlines()[:2] == ["STATE    COUNT", "SUCCESS  3"]
     assert "ROW" not in ended.out
-    assert "3 requests from" in ended.err
+    assert "3 runs from" in ended.err
+    assert "runs in all" in ended.out
 
 
 async def test_each_row_that_does_not_succeed_is_listed_with_its_reason(account: Account, tmp_path: Path) -> None:
@@ -47,7 +49,11 @@ async def test_json_lines_are_one_for_each_outcome_and_a_report(account: Account
     ended = await account.maia("batch", rows(tmp_path, "good", "bad", "off"), "--output", "json")
 
     *outcomes, last = ended.json_lines
-    assert sorted((line["index"], line["state"]) for line in outcomes) == [(0, "SUCCESS"), (1, "FAILED"), (2, "REJECTED")]
+    assert sorted((line["index"], line["row"], line["state"]) for line in outcomes) == [
+        (0, 1, "SUCCESS"),
+        (1, 2, "FAILED"),
+        (2, 3, "REJECTED"),
+    ]
     assert last["report"]["total"] == 3
     assert last["report"]["counts"]["SUCCESS"] == 1
 
@@ -94,9 +100,9 @@ async def test_a_bad_file_is_refused_whole_before_any_request(account: Account, 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--max-running", "0"], "max_running"),
-        (["--timeout", "0"], "timeout"),
-        (["--timeout", "nan"], "timeout"),
+        (["--max-running", "0"], "--max-running must be"),
+        (["--timeout", "0"], "--timeout must be"),
+        (["--timeout", "nan"], "--timeout must be"),
         (["--format", "csv"], "column"),
     ],
 )
@@ -105,8 +111,35 @@ async def test_bad_options_are_exit_code_2(account: Account, tmp_path: Path, opt
 
     assert ended.status == 2
     assert said in ended.err
+    assert "at once" not in ended.err  # nothing is announced that does not happen
     assert ended.out == ""
     assert account.emulator.control.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [("csv", f"pipelineName,environmentName\ngood,{DEV}\n"), ("yaml", f"- {{pipelineName: good, environmentName: {DEV}}}\n")],
+)
+async def test_rows_come_from_stdin_too(account: Account, form: str, text: str) -> None:
+    ended = await evolve(account.maia, stdin=text.encode())("batch", "-", "--format", form)
+
+    assert ended.status == 0
+    assert "1 run from stdin" in ended.err
+
+
+async def test_what_is_wrong_with_stdin_is_told_as_of_a_file(account: Account) -> None:
+    ended = await evolve(account.maia, stdin=b'{"a": 1}\n{"b" 2}\n')("batch", "-", "--format", "jsonl")
+
+    assert ended.status == 2
+    assert "maia: stdin: line 2: is not JSON: Expecting ':' delimiter (column 6)" in ended.err
+
+
+async def test_a_state_is_not_said_twice(serve: Any, tmp_path: Path) -> None:
+    async with serve(Pipeline(name="late", outcomes=("SKIPPED",))) as account:
+        ended = await account.maia("batch", rows(tmp_path, "late"))
+
+    assert "row 1: SKIPPED  late: the pipeline is already running" in ended.err
+    assert "Skipped" not in ended.err + ended.out
 
 
 async def test_a_missing_file_is_exit_code_2_even_without_credentials(bare: Any) -> None:
@@ -129,9 +162,10 @@ async def test_the_live_display_keeps_to_the_terminal_and_leaves_it_clean(accoun
     ended = await evolve(account.maia, tty=True, width=width)("batch", rows(tmp_path, "good", "bad"))
 
     assert "running" in ended.err
-    assert "429s 0" in ended.err
+    assert "API calls 1" in ended.err
+    assert "429 answers 0" in ended.err
     assert ended.err.count("\x1b[?25l") == ended.err.count("\x1b[?25h") == 1
-    assert "429s" not in ended.out
+    assert "running" not in ended.out
     assert "no such table" in ended.out
 
 

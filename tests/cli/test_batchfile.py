@@ -105,11 +105,22 @@ def test_yaml_merge_keys_may_be_overridden() -> None:
         ("yaml", "- !!python/object:os.system {}", "is not YAML"),
         ("yaml", "just text", "must be a list"),
         ("yaml", "[" * 1_000, "nested too deeply"),
-        ("jsonl", '{"a": 1}\n{\n[', "line 2: is not JSON"),
+        ("jsonl", '{"a": 1}\n{\n[', "line 2: is not JSON: Expecting property name enclosed in double quotes (column 2)"),
+        ("json", '[\n{"a" 1}]', "is not JSON: Expecting ':' delimiter (line 2, column 6)"),
+        (
+            "yaml",
+            "- a: 1\n- b: [1\n",
+            "is not YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>' (line 3, column 1)",
+        ),
+        ("yaml", "a: 1\nb: \x01", "is not YAML: special characters are not allowed (line 2)"),
     ],
 )
 def test_a_broken_file_says_where(form: str, text: str, said: str) -> None:
-    assert said in refusal(object_rows, text, form)
+    found = refusal(object_rows, text, form)
+
+    assert said in found
+    assert "<unicode string>" not in found
+    assert all(line.count("line ") <= 1 for line in found.splitlines())
 
 
 def test_every_broken_json_line_is_named() -> None:

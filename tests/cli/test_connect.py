@@ -22,7 +22,11 @@ async def test_no_credentials_names_the_variables_and_the_ways_without_an_accoun
         ({"MAIA_CLIENT_ID": "a"}, [], "MAIA_CLIENT_SECRET is not set"),
         ({**TOKEN, "MAIA_BASE_URL": "http://maia.example/dpc"}, [], "must be https"),
         (TOKEN, ["--base-url", "http://maia.example/dpc"], "must be https"),
-        (TOKEN, ["--region", "mars"], "region must be one of"),
+        (TOKEN, ["--base-url", "http://maia.example/dpc"], "--base-url must be https"),
+        ({**TOKEN, "MAIA_BASE_URL": "http://maia.example/dpc"}, [], "MAIA_BASE_URL must be https"),
+        ({**TOKEN, "MAIA_TOKEN_URL": "http://maia.example/dpc"}, [], "MAIA_TOKEN_URL must be https"),
+        (TOKEN, ["--region", "mars"], "maia: --region must be one of 'eu1', 'us1', 'au1', is 'mars'; for another host give --base-url"),
+        ({**TOKEN, "MAIA_REGION": "mars"}, [], "MAIA_REGION must be one of"),
         (TOKEN, ["--region", "us1", "--base-url", "https://maia.example"], "--region or --base-url"),
         ({}, ["--emulator", "--region", "us1"], "without --region"),
         ({}, ["--emulator", "--base-url", "https://maia.example"], "without --region and --base-url"),
@@ -64,6 +68,8 @@ async def test_refused_credentials_are_exit_code_3(account: Account, environ: di
 
     assert ended.status == 3
     assert "401" in ended.err
+    assert ("MAIA_TOKEN" in ended.err) is ("MAIA_TOKEN" in environ)
+    assert ("MAIA_CLIENT_ID" in ended.err) is ("MAIA_TOKEN" not in environ)
     assert "a-bad-token" not in ended.err
 
 
@@ -89,6 +95,6 @@ async def test_tracebacks_are_for_those_who_ask(account: Account) -> None:
     quiet = await account.maia("status", "00000000-0000-4000-8000-000000000000")
     loud = await account.maia.with_environ(MAIA_DEBUG="1")("status", "00000000-0000-4000-8000-000000000000")
 
-    assert quiet.status == loud.status == 4
+    assert quiet.status == loud.status == 1
     assert "Traceback" not in quiet.err
     assert "Traceback" in loud.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from pathlib import Path
 
@@ -18,7 +19,7 @@ async def test_the_demo_says_what_it_is_and_shows_every_kind_of_end(bare: Maia) 
 
     assert ended.status == 0
     assert "embedded emulator" in ended.err.splitlines()[0]
-    *outcomes, last = ended.json_lines
+    *outcomes, last, _ = ended.json_lines
     assert len(outcomes) == 120
     counts = last["report"]["counts"]
     assert counts["SUCCESS"] > 90
@@ -36,13 +37,57 @@ async def test_the_demo_ends_with_a_summary(bare: Maia) -> None:
     assert all(word in ended.out for word in ("STATE", "SUCCESS", "run time p50", "run time p95", "API calls", "429 answers"))
 
 
+@pytest.mark.parametrize("argv", [["--executions", "5", "--seed", "3"], ["--executions", "25", "--speed", "100"]], ids=" ".join)
+async def test_the_demo_restarts_the_pipeline_that_drops(bare: Maia, argv: list[str]) -> None:
+    ended = await bare("demo", "--output", "json", *argv)
+
+    assert ended.status == 0
+    steady, dropping = ended.json_lines[-1]["streaming"]
+    assert steady["name"] == "orders changes"
+    assert (steady["status"], steady["restarts"]) == ("STREAMING", 0)
+    assert steady["states"] == ["NOT_RUNNING", "STARTING", "SNAPSHOTTING", "STREAMING"]
+    assert (dropping["status"], dropping["restarts"]) == ("STREAMING", 1)
+    assert dropping["states"] == [*steady["states"], "NOT_RUNNING", "STARTING", "STREAMING"]
+    assert "customers changes: NOT_RUNNING after" in ended.err
+    assert "restart 1 accepted" in ended.err
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_on_a_terminal_the_pipelines_are_shown_beside_the_batch(width: int) -> None:
+    ended = await Maia(tty=True, width=width)("demo", "--executions", "25", "--seed", "3")
+
+    frames = [unstyled(line) for line in ended.err.splitlines()]
+    assert ended.status == 0
+    assert any(re.match(r"orders changes +SNAPSHOTTING +\d", line) for line in frames)
+    assert any(re.match(r"customers changes +STREAMING +\d+ s +1  ", line) for line in frames)
+    assert max(map(len, frames)) <= width
+    assert "STATES SEEN" in ended.out
+
+
+def unstyled(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).rstrip("\r")
+
+
 async def test_two_hundred_take_about_fifteen_seconds(bare: Maia) -> None:
     began = asyncio.get_running_loop().time()
 
     ended = await bare("demo")
 
     assert ended.status == 0
+    assert "supervise() started it again" in ended.err
     assert 8 < asyncio.get_running_loop().time() - began < 20
+
+
+async def test_the_seed_decides_what_becomes_of_every_row_whatever_the_speed(bare: Maia) -> None:
+    tables = []
+    for speed in ("20", "60"):
+        ended = await bare("demo", "--executions", "120", "--seed", "5", "--speed", speed, "--output", "json")
+        outcomes = [line for line in ended.json_lines if "row" in line]
+        tables.append({line["row"]: (line["pipelineName"], line["state"], line["message"]) for line in outcomes})
+
+    assert len(tables[0]) == 120
+    assert len({state for _, state, _ in tables[0].values()}) >= 4
+    assert tables[0] == tables[1]
 
 
 def test_the_seed_decides_the_requests() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+from attrs import evolve
 from cli.harness import DEV, PROJECT, Account
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -25,10 +29,10 @@ async def test_status_shows_and_does_not_judge(account: Account) -> None:
     assert json.json["message"] == "broken"
 
 
-async def test_an_unknown_id_is_exit_code_4_and_a_path_is_2(account: Account) -> None:
-    assert (await account.maia("status", NOBODY)).status == 4
-    assert (await account.maia("watch", NOBODY)).status == 4
-    assert (await account.maia("cancel", NOBODY)).status == 4
+async def test_an_unknown_id_is_exit_code_1_and_a_path_is_2(account: Account) -> None:
+    assert (await account.maia("status", NOBODY)).status == 1
+    assert (await account.maia("watch", NOBODY)).status == 1
+    assert (await account.maia("cancel", NOBODY)).status == 1
     assert (await account.maia("status", "..")).status == 2
 
 
@@ -83,12 +87,57 @@ async def test_cancelling_what_has_ended_says_how_it_ended(account: Account) -> 
         assert ended.out.splitlines()[1].split() == [run, "SUCCESS"]
 
 
+async def test_an_unknown_id_alone_leaves_no_empty_table(account: Account) -> None:
+    ended = await account.maia("cancel", NOBODY)
+
+    assert (ended.status, ended.out) == (1, "")
+    assert NOBODY in ended.err
+
+
+async def test_ids_come_from_stdin_one_a_line(account: Account) -> None:
+    runs = [await started(account), await started(account)]
+    typed = "".join(f"{run}\n\n" for run in [*runs, runs[0]])
+
+    cancelled = await evolve(account.maia, stdin=typed.encode())("cancel", "-", "--wait", "--output", "json")
+    watched = await evolve(account.maia, stdin=typed.encode())("watch", "-")
+
+    assert [row["pipelineExecutionId"] for row in cancelled.json] == runs
+    assert watched.status == 1
+    assert [line.split()[:2] for line in sorted(watched.out.splitlines())] == [[run, "CANCELLED"] for run in sorted(runs)]
+
+
+@pytest.mark.parametrize(("tty", "shown"), [(False, False), (True, True)])
+async def test_several_are_watched_at_once(account: Account, tty: bool, shown: bool) -> None:
+    runs = [await started(account, "good"), await started(account, "good")]
+    before = asyncio.get_running_loop().time()
+
+    ended = await evolve(account.maia, tty=tty, width=120)("watch", *runs, NOBODY)
+
+    assert ended.status == 1
+    assert asyncio.get_running_loop().time() - before < 20
+    assert all(f"{run}  SUCCESS" in ended.out for run in runs)
+    assert "404" in ended.err
+    assert ("\x1b" in ended.out + ended.err) is shown
+
+
+async def test_watching_several_successes_is_exit_code_0(account: Account) -> None:
+    assert (await account.maia("watch", await started(account, "good"), await started(account, "good"))).status == 0
+
+
+async def test_refused_credentials_end_all(account: Account) -> None:
+    ended = await account.maia.with_environ(MAIA_CLIENT_SECRET="wrong")("watch", NOBODY, PROJECT)
+
+    assert ended.status == 3
+    assert ended.err.count("401") == 1
+    assert "check MAIA_CLIENT_ID and MAIA_CLIENT_SECRET, and the region" in ended.err
+
+
 async def test_one_refusal_does_not_keep_the_others(account: Account) -> None:
     run = await started(account)
 
     ended = await account.maia("cancel", NOBODY, run)
 
-    assert ended.status == 4
+    assert ended.status == 1
     assert NOBODY in ended.err
     assert account.emulator.control.execution(run).status in {"CANCELLING", "CANCELLED"}
     assert PROJECT in ended.err

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.harness import DEV, PROJECT, Account
+from cli.harness import DEV, PROJECT, Account, after
 
 from maia_async.cli.exits import ExitStatus
 from maia_async.emulator import Pipeline
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    """Holds from so many virtual seconds on."""
-    end: list[float] = []
-
-    def passed() -> bool:
-        now = asyncio.get_running_loop().time()
-        if not end:
-            end.append(now + seconds)
-        return now >= end[0]
-
-    return passed
 
 
 def batch_file(tmp_path: Path, count: int) -> str:
@@ -60,12 +46,14 @@ async def test_the_words_say_how_to_cancel_all(account: Account, tmp_path: Path)
     assert all(run.status == "RUNNING" for run in account.emulator.control.executions())
 
 
-async def test_many_runs_are_all_on_stdout_and_the_first_twenty_in_words(account: Account, tmp_path: Path) -> None:
+async def test_many_runs_are_all_on_stdout_and_one_command_cancels_them_really(account: Account, tmp_path: Path) -> None:
     ended = await account.maia("batch", batch_file(tmp_path, 30), stop_when=after(3))
 
     assert all(run.id in ended.out for run in account.emulator.control.executions())
-    assert ended.err.count("maia watch") == 20
-    assert "and 10 more: their ids are on stdout, as LEFT_RUNNING" in ended.err
+    assert ended.err.count("maia watch") == 3
+    (command,) = [line for line in ended.err.splitlines() if "maia cancel" in line]
+    assert (await account.maia(*shlex.split(command)[1:])).status == 0
+    assert {run.status for run in account.emulator.control.executions()} <= {"CANCELLING", "CANCELLED"}
 
 
 async def test_cancel_on_interrupt_cancels(account: Account, tmp_path: Path) -> None:
@@ -94,7 +82,38 @@ async def test_a_refused_cancel_leaves_the_run_in_the_words(account: Account, tm
 
     first, second = (run.id for run in account.emulator.control.executions())
     assert f"maia watch {second}" in ended.err
-    assert first in ended.out
+    assert ended.out.splitlines()[1].split() == ["SUCCESS", "1"]
+    assert first not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("refusal", [409, 400, 404])
+async def test_a_run_that_ended_just_before_its_cancel_is_no_failure(account: Account, tmp_path: Path, refusal: int) -> None:
+    control = account.emulator.control
+    control.set_readings(patch_finished=refusal)
+    ends = {0: "SUCCESS", 1: "FAILED"}
+
+    def ready() -> bool:
+        if not seen():
+            return False
+        for place, word in ends.items():
+            control.finish(control.executions()[place].id, word)
+        return True
+
+    seen = after(3)  # by then all four were started and seen going
+    argv = ["batch", batch_file(tmp_path, 4), "--max-running", "4", "--cancel-on-interrupt"]
+
+    ended = await account.maia(*argv, "--output", "json", stop_when=ready)
+
+    ids = [run.id for run in control.executions()]
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert "2 had ended before: 1 SUCCESS, 1 FAILED" in ended.err
+    assert "could not cancel" not in ended.err
+    assert "2 runs are being cancelled" in ended.err
+    assert not any(run in ended.err for run in ids[:2])
+    states = {line["executionId"]: line["state"] for line in ended.json_lines[:-1]}
+    assert [states[run] for run in ids] == ["SUCCESS", "FAILED", "LEFT_RUNNING", "LEFT_RUNNING"]
+    counts = ended.json_lines[-1]["report"]["counts"]
+    assert (counts["SUCCESS"], counts["FAILED"], counts["LEFT_RUNNING"]) == (1, 1, 2)
 
 
 async def test_sigterm_never_cancels(account: Account, tmp_path: Path) -> None:
@@ -129,3 +148,11 @@ async def test_runs_of_an_embedded_emulator_end_with_it(bare: Any) -> None:
     assert ended.status == ExitStatus.INTERRUPTED
     assert "the embedded emulator has ended, and with it 1 of its runs" in ended.err
     assert "maia watch" not in ended.err
+
+
+async def test_ids_of_an_embedded_emulator_that_has_ended_are_not_listed(bare: Any) -> None:
+    ended = await bare("demo", "--executions", "60", stop_when=after(1))
+
+    assert "LEFT_RUNNING" in ended.out.split("runs in all")[0]
+    assert "LEFT_RUNNING" not in ended.out.split("runs in all")[1]
+    assert "maia cancel" not in ended.err

@@ -7,8 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from maia_async import Event, ExecutionChanged, ExecutionRequest, ExecutionStatus, ExecutionTriggered, TriggerAbandoned
-from maia_async.cli.ledger import MOST_NAMED, Doubt, Ledger, closing_words
+from maia_async import (
+    Event,
+    ExecutionChanged,
+    ExecutionRequest,
+    ExecutionStatus,
+    ExecutionTriggered,
+    StreamingPipelineCreated,
+    TriggerAbandoned,
+)
+from maia_async.cli.ledger import MOST_IN_ONE, MOST_WATCHED, Doubt, Ledger, closing_words
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = ExecutionRequest(pipeline_name="load", environment_name="Dev", execution_tag="tag-1")
@@ -79,25 +87,43 @@ def test_one_command_cancels_all_of_a_project() -> None:
     assert words[-2:] == ["  maia cancel a c --project P", "  maia cancel b --project Q"]
 
 
-def test_all_are_named_unless_stdout_has_them() -> None:
-    going = {f"run-{number}": "P" for number in range(MOST_NAMED + 5)}
-
-    assert "maia watch run-24 --project P" in "\n".join(closing_words(Ledger(going=going)))
-    short = "\n".join(closing_words(Ledger(going=going), all_on_stdout=True))
-    assert "run-20" not in short
-    assert "and 5 more: their ids are on stdout" in short
+def runs(count: int) -> dict[str, str]:
+    return {f"run-{number}": "P" for number in range(count)}
 
 
-def test_runs_that_are_being_cancelled_are_only_watched() -> None:
-    words = closing_words(Ledger(going={"a": "P", "b": "P"}, cancelling={"a", "b"}))
+@pytest.mark.parametrize("all_on_stdout", [False, True])
+def test_a_few_are_watched_and_one_command_cancels_all(all_on_stdout: bool) -> None:
+    words = closing_words(Ledger(going=runs(MOST_IN_ONE)), all_on_stdout=all_on_stdout)
 
-    assert words[0] == "2 runs are being cancelled; to see the end:"
+    assert sum("maia watch" in line for line in words) == MOST_WATCHED
+    assert "  and 197 more" in words
+    assert shlex.split(words[-1]) == ["maia", "cancel", *runs(MOST_IN_ONE), "--project", "P"]
+
+
+def test_more_than_fit_into_one_command_are_left_to_stdin_when_they_are_on_stdout() -> None:
+    going = runs(MOST_IN_ONE + 1)
+
+    *_, first, second = closing_words(Ledger(going=going))
+    assert [*shlex.split(first)[2:-2], *shlex.split(second)[2:-2]] == list(going)
+    *_, command, said = closing_words(Ledger(going=going), all_on_stdout=True, options=("--region", "us1"))
+    assert shlex.split(command) == ["maia", "cancel", "-", "--project", "P", "--region", "us1"]
+    assert "the 201 are on stdout above, in the rows with LEFT_RUNNING" in said
+
+
+@pytest.mark.parametrize(("count", "lines"), [(3, 3), (4, 1), (MOST_IN_ONE + 1, 2)])
+def test_runs_that_are_being_cancelled_are_only_watched(count: int, lines: int) -> None:
+    words = closing_words(Ledger(going=runs(count), cancelling=set(runs(count))))
+
+    assert words[0] == f"{count} runs are being cancelled; to see the end:"
+    assert sum("maia watch" in line for line in words) == lines
     assert not any("maia cancel" in line for line in words)
+    assert {word for line in words[1:] for word in shlex.split(line)} >= set(runs(count))
 
 
 def test_a_hostile_id_stays_an_argument() -> None:
     words = closing_words(Ledger(going={"--force; rm -rf /": "P Q"}))
 
+    assert "--" in shlex.split(words[-1])
     parts = shlex.split(words[1])
     assert parts[parts.index("--") + 1 :] == ["--force; rm -rf /"]
     assert "P Q" in parts
@@ -113,3 +139,15 @@ def test_a_forgotten_run_is_in_other_hands() -> None:
     ledger.forget("a")
 
     assert closing_words(ledger) == []
+
+
+def test_a_created_pipeline_is_named_until_its_id_was_printed() -> None:
+    ledger = Ledger()
+    for pipeline in ("p-1", "-p"):
+        ledger(StreamingPipelineCreated(at=AT, project_id="P", pipeline_id=pipeline, name="orders"))
+    ledger.forget_created("p-1")
+
+    said, command = closing_words(ledger, options=("--region", "eu1"))
+
+    assert said == "streaming pipeline -p was created; to see it:"
+    assert shlex.split(command) == ["maia", "streaming", "show", "--project", "P", "--region", "eu1", "--", "-p"]

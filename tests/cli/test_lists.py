@@ -52,7 +52,7 @@ async def test_hostile_names_are_shown_and_not_obeyed(serve: Any, tty: bool) -> 
 async def test_a_foreign_project_is_refused_by_the_api(account: Account) -> None:
     ended = await account.maia("environments", "list", "--project", "00000000-0000-4000-8000-000000000000")
 
-    assert ended.status == 4
+    assert ended.status == 1
     assert "404" in ended.err
 
 

@@ -7,12 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cli.streamkit import definition
 
-SCENARIO = "pipelines: [{name: slow, duration: 1000}]\nlatency_out: %s\n"
+SCENARIO = """
+pipelines: [{name: slow, duration: 1000}]
+latency_out: %s
+streams: [{starting: 0, snapshot: never, stop_seconds: 1000}]
+"""
 
 
 def maia(*argv: str, **environ: str) -> subprocess.Popen[str]:
@@ -92,6 +98,29 @@ def wait_for_posts(base_url: str) -> None:
     raise AssertionError("the batch sent nothing")
 
 
+def test_a_second_interrupt_does_not_wait_for_pipelines_that_stop(emulator: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "orders.json"
+    file.write_text(json.dumps(definition()))
+    with maia("streaming", "create", str(file), **emulator) as create:
+        out, _ = create.communicate(timeout=20)
+    with maia("streaming", "supervise", out.strip(), "--stop-on-exit", **emulator) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stderr.readline()
+        while json.loads(process.stdout.readline()).get("current") != "STREAMING":
+            pass
+        process.send_signal(signal.SIGINT)
+        first = process.stderr.readline()
+        time.sleep(0.2)  # real: the STOP goes out, and is then waited for
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=3)
+
+    assert process.returncode == 130
+    assert "stopping what runs; Ctrl-C again ends at once" in first
+    assert "Traceback" not in err
+    assert f"maia streaming stop {out.strip()}" in err  # its last read showed it streaming: it is better named than forgotten
+
+
 def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     with maia("pipelines", "list", "--emulator", "--output", "json") as process:
         assert process.stdout is not None
@@ -136,6 +165,31 @@ def test_help_loads_no_command_and_no_server() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
 
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_is_the_program_too() -> None:
+    ended = subprocess.run([sys.executable, "-m", "maia_async", "--version"], capture_output=True, text=True, check=True, timeout=20)
+
+    assert ended.stdout.startswith("maia 0.")
+
+
+@pytest.mark.parametrize(("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])
+def test_a_signal_ends_the_reading_of_stdin(number: signal.Signals, status: int, word: str) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "maia_async", "cancel", "-", "--emulator"]
+    with subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        time.sleep(0.2)  # real: from its words to its read
+        process.send_signal(number)
+        _, err = process.communicate(timeout=5)
+    os.close(ours)
+    os.close(theirs)
+
+    assert first == "reading ids from stdin, to its end (Ctrl-D)\n"
+    assert process.returncode == status
+    assert word in err
+    assert "Traceback" not in err
 
 
 def test_closed_streams_do_not_matter() -> None:

@@ -17,13 +17,13 @@ class Broken(io.StringIO):
         raise BrokenPipeError(32, "Broken pipe")
 
 
-def program(err: io.StringIO) -> Program:
-    return Program.of(Environment(stdout=io.StringIO(), stderr=err))
+def program(err: io.StringIO, environ: dict[str, str] | None = None) -> Program:
+    return Program.of(Environment(stdout=io.StringIO(), stderr=err, environ=environ or {}))
 
 
-async def ended(error: BaseException, err: io.StringIO | None = None) -> tuple[ExitStatus, str]:
+async def ended(error: BaseException, err: io.StringIO | None = None, environ: dict[str, str] | None = None) -> tuple[ExitStatus, str]:
     stream = io.StringIO() if err is None else err
-    running = program(stream)
+    running = program(stream, environ)
     running.ledger.going["run-1"] = "P"
 
     async def command() -> ExitStatus:
@@ -33,12 +33,14 @@ async def ended(error: BaseException, err: io.StringIO | None = None) -> tuple[E
     return status, "" if isinstance(stream, Broken) else stream.getvalue()
 
 
-async def test_a_bug_is_70_with_a_message_and_a_traceback() -> None:
-    status, err = await ended(ZeroDivisionError("by zero"))
+@pytest.mark.parametrize("debug", [False, True])
+async def test_a_bug_is_70_with_a_message_and_a_traceback_for_those_who_ask(debug: bool) -> None:
+    status, err = await ended(ZeroDivisionError("by zero"), environ={"MAIA_DEBUG": "1"} if debug else {})
 
     assert status == 70
     assert "this is a bug in maia: ZeroDivisionError: by zero" in err
-    assert "Traceback" in err
+    assert "please report it, with what MAIA_DEBUG=1 shows" in err
+    assert ("Traceback" in err) is debug
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(28, "No space left on device"), BrokenPipeError(), KeyError("x")])

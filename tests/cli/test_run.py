@@ -78,31 +78,31 @@ async def test_a_run_has_a_tag_of_its_own_unless_told_otherwise(account: Account
 
 
 @pytest.mark.parametrize(("pipeline", "status"), [("gone", "404"), ("off", "410")])
-async def test_a_refused_trigger_is_exit_code_4(account: Account, pipeline: str, status: str) -> None:
+async def test_a_refused_trigger_is_exit_code_1(account: Account, pipeline: str, status: str) -> None:
     ended = await account.maia("run", pipeline, "--environment", DEV)
 
-    assert ended.status == 4
+    assert ended.status == 1
     assert status in ended.err
 
 
-async def test_a_conflict_is_exit_code_4(account: Account) -> None:
+async def test_a_conflict_is_exit_code_1(account: Account) -> None:
     await account.maia("run", "slow", "--environment", DEV, "--tag", "t", "--no-wait")
 
     ended = await account.maia("run", "slow", "--environment", DEV, "--tag", "t", "--no-wait")
 
-    assert ended.status == 4
+    assert ended.status == 1
     assert "409" in ended.err
 
 
 @pytest.mark.parametrize(
     ("argv", "field"),
     [
-        (["good", "--environment", ""], "environmentName: must not be empty"),
-        (["good", "--environment", "e" * 256], "environmentName: must have at most 255 characters, has 256"),
-        (["", "--environment", DEV], "pipelineName: must not be empty"),
-        (["good", "--environment", DEV, "--grid", 'g=[["a"],["b","c"]]'], "gridVariables.g[1]"),
-        (["good", "--environment", DEV, "--grid", "g=[[1]]"], "gridVariables.g[0][0]: must be text"),
-        (["good", "--environment", DEV, "--tag", ""], "executionTag: must not be empty"),
+        (["good", "--environment", ""], "maia: --environment: must not be empty"),
+        (["good", "--environment", "e" * 256], "maia: --environment: must have at most 255 characters, has 256"),
+        (["", "--environment", DEV], "maia: PIPELINE: must not be empty"),
+        (["good", "--environment", DEV, "--grid", 'g=[["a"],["b","c"]]'], "--grid g[1]: has 2 columns"),
+        (["good", "--environment", DEV, "--grid", "g=[[1]]"], "--grid g[0][0]: must be text"),
+        (["good", "--environment", DEV, "--tag", ""], "--tag: must not be empty"),
     ],
 )
 async def test_bad_input_is_refused_before_any_request(account: Account, argv: list[str], field: str) -> None:

@@ -434,6 +434,21 @@ async def test_a_start_that_waited_for_its_turn_is_withdrawn_when_the_pipeline_r
                 assert made.sent == [], change
 
 
+async def test_one_that_was_removed_while_its_start_was_under_way_is_told_how_that_ended_and_is_not_given_up() -> None:
+    told = Told()
+    async with world(latency=1.0) as made:
+        pipeline = made.make("a")
+        made.commands["a"] = deque([403])
+        async with supervise([pipeline]) as supervisor:
+            listening = asyncio.get_running_loop().create_task(told.listen(supervisor))
+            await asyncio.sleep(3)
+            supervisor.remove(pipeline)
+            await asyncio.sleep(10)
+        await listening
+
+    assert told.lines() == ["2 - > NOT_RUNNING", "4 StartAttempted False Forbidden"]
+
+
 @pytest.mark.parametrize(("on_exit", "stops"), [("leave", []), ("stop", ["calm", "starting", "unreachable"])])
 async def test_leaving_leaves_them_streaming_or_stops_those_that_run(on_exit: Any, stops: list[str]) -> None:
     loop = asyncio.get_running_loop()

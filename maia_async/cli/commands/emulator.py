@@ -10,7 +10,7 @@ import anyio
 from cyclopts import Parameter
 
 from maia_async.cli.exits import ExitStatus
-from maia_async.cli.options import Injected
+from maia_async.cli.options import Injected, naming
 from maia_async.emulator import Emulator, Scenario
 
 
@@ -24,7 +24,9 @@ async def emulator(
 ) -> ExitStatus:
     """Serve an emulated Maia until Ctrl-C, which is its normal end: exit code 0."""
     account = Scenario() if scenario is None else Scenario.from_file(scenario)
-    async with Emulator(account, host=host, port=port, speed=speed) as running:
+    with naming(port="--port", speed="--speed"):
+        served = Emulator(account, host=host, port=port, speed=speed)
+    async with served as running:
         first = account.credentials[0]
         for settings in (
             {"MAIA_BASE_URL": running.base_url, "MAIA_TOKEN_URL": running.token_url},

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from maia_async import AUTO, ExecutionUnsuccessful
+from maia_async import AUTO, ExecutionRequest, ExecutionUnsuccessful
+from maia_async.cli.batchfile import json_reason
 from maia_async.cli.connect import connected, project_of
 from maia_async.cli.exits import ExitStatus, UsageProblem
-from maia_async.cli.options import EVERYWHERE, Injected, Output, Where
+from maia_async.cli.options import EVERYWHERE, Injected, Output, Where, checked_timeout
 from maia_async.cli.showing import status_line, write_details
+
+_OPTIONS: Final = {
+    "pipelineName": "PIPELINE",
+    "environmentName": "--environment",
+    "agentId": "--agent",
+    "versionName": "--version-name",
+    "executionTag": "--tag",
+    "scalarVariables": "--var",
+    "gridVariables": "--grid",
+}
 
 
 async def run(
@@ -36,8 +47,7 @@ async def run(
         raise UsageProblem("give --tag or --no-tag, not both")
     if timeout is not None and not wait:
         raise UsageProblem("--timeout says how long to wait: it does not go with --no-wait")
-    if timeout is not None and not timeout > 0:
-        raise UsageProblem(f"--timeout must be a number of seconds above 0, is {timeout:g}")
+    checked_timeout(timeout)
     fields: dict[str, Any] = {
         "execution_tag": None if no_tag else AUTO if tag is None else tag,
         "agent_id": agent,
@@ -45,6 +55,7 @@ async def run(
         "scalar_variables": assignments(var, option="--var") or None,
         "grid_variables": grids(grid) or None,
     }
+    refuse_wrong(ExecutionRequest(pipeline_name=pipeline, environment_name=environment, **fields))
     async with connected(program, where) as maia:
         execution = await project_of(maia, where).execute(pipeline, environment, **fields)
         if not wait:
@@ -63,6 +74,18 @@ async def run(
             raise
         write_details(program.data, execution, details, output)
         return ExitStatus.OK
+
+
+def refuse_wrong(request: ExecutionRequest) -> None:
+    """Raises UsageProblem for what is wrong with a request, under the names of the options."""
+    problems = request.problems()
+    if problems:
+        raise UsageProblem(*(f"{_option_of(problem.field)}: {problem.message}" for problem in problems))
+
+
+def _option_of(field: str) -> str:
+    name, dot, inner = field.partition(".")
+    return f"{_OPTIONS.get(name, name)} {inner}" if dot else _OPTIONS.get(name, name)
 
 
 def assignments(given: tuple[str, ...], *, option: str) -> dict[str, str]:
@@ -90,7 +113,7 @@ def grids(given: tuple[str, ...]) -> dict[str, Any]:
         try:
             found[name] = json.loads(text)
         except (ValueError, RecursionError) as error:
-            problems.append(f"--grid {name}: is not JSON: {error}")
+            problems.append(f"--grid {name}: is not JSON: {json_reason(error)}")
     if problems:
         raise UsageProblem(*problems)
     return found
