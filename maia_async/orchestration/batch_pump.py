@@ -30,6 +30,7 @@ from maia_async.orchestration.outcomes import Outcome, state_of_details, state_o
 from maia_async.orchestration.trigger import TriggerDesk, Withdrawn
 from maia_async.resources.execution import PipelineExecution, handle_of
 from maia_async.resources.project import Project
+from maia_async.tasks import done
 from maia_async.watching.watched import Waiter, Watched
 
 logger = logging.getLogger("maia_async")
@@ -237,7 +238,7 @@ class Pump:
         live.request = call.request
         self._triggering += 1
         try:
-            await asyncio.wait([call.task])
+            await done(call.task)
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 await call.conclude(_withdrawn())
