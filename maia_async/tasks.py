@@ -150,3 +150,16 @@ async def sheltered(
     if task.cancelled():
         raise SessionClosed
     return task.result()
+
+
+def is_being_cancelled() -> bool:
+    """Whether a cancellation of the current task is under way (and a CancelledError is not somebody else's, passed on to us)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def bare(error: BaseException) -> BaseException:
+    """The first error in a group, however deep: exceptions leave our blocks without one."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -30,7 +30,7 @@ from maia_async.orchestration.outcomes import Outcome, state_of_details, state_o
 from maia_async.orchestration.trigger import TriggerDesk, Withdrawn
 from maia_async.resources.execution import PipelineExecution, handle_of
 from maia_async.resources.project import Project
-from maia_async.tasks import done
+from maia_async.tasks import bare, done, end, is_being_cancelled
 from maia_async.watching.watched import Waiter, Watched
 
 logger = logging.getLogger("maia_async")
@@ -58,6 +58,7 @@ class Pump:
     _reading: anyio.CancelScope = field(factory=anyio.CancelScope)
     _done: asyncio.Event = field(factory=asyncio.Event)
     _tasks: TaskGroup | None = None
+    _triggers: set[asyncio.Task[None]] = field(factory=set)
     _started_at: float = field(init=False)
     _ended_at: float | None = None
     _requests_before: int = field(init=False)
@@ -98,22 +99,25 @@ class Pump:
     async def run(self) -> None:
         """Until every request taken is recorded."""
         try:
-            async with anyio.create_task_group() as tasks:
-                self._tasks = tasks
-                tasks.start_soon(self._read)
-                if self._signal is not None:
-                    tasks.start_soon(self._heed_signal)
-                if self._rules.timeout is not None:
-                    tasks.start_soon(self._heed_timeout, self._rules.timeout)
-                if self._stopping:  # left before this task began
-                    self._stop(self._runs)
-                await self._done.wait()
-                tasks.cancel_scope.cancel()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    self._tasks = tasks
+                    tasks.start_soon(self._read)
+                    if self._signal is not None:
+                        tasks.start_soon(self._heed_signal)
+                    if self._rules.timeout is not None:
+                        tasks.start_soon(self._heed_timeout, self._rules.timeout)
+                    if self._stopping:  # left before this task began
+                        self._stop(self._runs)
+                    await self._done.wait()
+                    tasks.cancel_scope.cancel()
+            finally:
+                await end(*self._triggers)
         except asyncio.CancelledError:
             self.ledger.fail(_closed())
             raise
         except BaseExceptionGroup as group:
-            self.ledger.fail(_bare(group))
+            self.ledger.fail(bare(group))
         finally:
             self._conclude()
             await self._project.runtime.watcher.rest()  # its loop ends before we do, so that nothing runs once the block is left
@@ -133,7 +137,7 @@ class Pump:
                         break
                     self._take(request)
             except asyncio.CancelledError as error:
-                if _is_being_cancelled():
+                if is_being_cancelled():
                     raise
                 # Not ours: the input awaits something that was cancelled, and that is how it says so.
                 self.ledger.fail(error)
@@ -165,7 +169,17 @@ class Pump:
             self._record(live, OutcomeState.REJECTED, error=InvalidRequest(problems, what="batch row"))
         elif self._tasks is not None:
             self._coming += 1
-            self._tasks.start_soon(self._trigger, live)
+            # Not in the task group: for every request its bookkeeping costs a tenth of the whole way.
+            task = self._project.runtime.owner.start(self._trigger(live), name="batch trigger")
+            self._triggers.add(task)
+            task.add_done_callback(self._trigger_ended)
+
+    def _trigger_ended(self, task: asyncio.Task[None]) -> None:
+        self._triggers.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        if bug is not None:
+            self.ledger.fail(bug)
+            self._done.set()
 
     async def _trigger(self, live: Live) -> None:
         self._coming -= 1
@@ -383,14 +397,3 @@ def _withdrawn() -> Withdrawn:
 
 def _closed() -> SessionClosed:
     return SessionClosed("this Maia client was closed while a batch was running")
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _bare(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
