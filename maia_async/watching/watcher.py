@@ -158,7 +158,10 @@ class Watcher:
             self._schedule(watched, max(watched.due, now))
         if self._task is None:
             self._task = self._owner.start(self._run(), name="watcher")
-        self._wake.set()
+        else:
+            self._start_looks(now)  # from here: for a run that ends at its first look, waking the loop would cost as much as the look
+            if self._due or waiter.timeout is not None:
+                self._wake.set()
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
@@ -264,7 +267,8 @@ class Watcher:
             if watched in self._active and not watched.scheduled:
                 # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
                 self._schedule(watched, now())
-            self._wake.set()
+            if self._due or watched.waiters:
+                self._wake.set()
 
     def _saw(self, watched: Watched, sighting: Sighting) -> None:
         now = watched.looked_at = asyncio.get_running_loop().time()
