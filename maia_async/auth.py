@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import anyio
 from attrs import define, field, frozen
@@ -64,6 +64,8 @@ def _client_secret(value: Any) -> Secret:
 @frozen
 class StaticToken:
     """A bearer token that somebody else renews; after a 401 there is nothing else to give."""
+
+    ready: ClassVar[bool] = True
 
     token: Secret = field(converter=_token, repr=False)
 

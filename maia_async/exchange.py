@@ -77,6 +77,7 @@ class Exchange:
         self._retry = retry
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
         self._budget = RetryBudget()
+        self._given: Secret | None = None
         self._auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
 
     @property
@@ -116,9 +117,7 @@ class Exchange:
                     # And again after it: the wait for a slot may have outlasted the token.
                     if not getattr(self._auth, "ready", True):
                         continue
-                    authorization = Secret(await self._authorization())
-                    if not authorization.fits_header:
-                        raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
+                    authorization = self._checked(await self._authorization())
                     if in_doubt is not None:
                         in_doubt(True)
                     send = partial(self.session.send, spec.method, url, headers=headers, authorization=authorization, body=body)
@@ -210,6 +209,15 @@ class Exchange:
         else:
             slot.answered()
         return error or reply
+
+    def _checked(self, value: str) -> Secret:
+        if self._given is None or value != self._given.reveal():  # it changes every half hour and is asked for at every request
+            given = Secret(value)
+            if not given.fits_header:
+                del value  # a traceback shows local variables
+                raise ConfigurationError("auth.authorization() must give printable ASCII text on one line (its value is not shown)")
+            self._given = given
+        return self._given
 
     async def _authorization(self) -> str:
         """What auth gives. Its own trouble with a network (a vault, say) is a transport error like ours, and ridden out like one."""
