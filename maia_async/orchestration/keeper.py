@@ -77,7 +77,7 @@ class Keeper:
     def check(self, pipeline: StreamingPipeline) -> None:
         """Raise MisuseError for a pipeline that cannot be supervised here."""
         if pipeline.runtime is not self._runtime:
-            raise MisuseError(f"streaming pipeline {pipeline.id} belongs to another client: one supervisor takes those of one client")
+            raise another_client(pipeline)
         known = self.charges.get(pipeline.id)
         if known is not None and known.pipeline.watched is not pipeline.watched:
             raise MisuseError(f"streaming pipeline {pipeline.id} of another project is supervised already")
@@ -265,3 +265,8 @@ def _bare(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def another_client(pipeline: StreamingPipeline) -> MisuseError:
+    """The error for a pipeline that is not of the supervisor's client."""
+    return MisuseError(f"streaming pipeline {pipeline.id} belongs to another client: one supervisor takes those of one client")

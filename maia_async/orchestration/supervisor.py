@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from maia_async.errors import MisuseError, SessionClosed
-from maia_async.orchestration.keeper import Keeper
+from maia_async.orchestration.keeper import Keeper, another_client
 from maia_async.orchestration.mailbox import Mailbox
 from maia_async.orchestration.supervise_rules import SuperviseRules
 from maia_async.orchestration.supervision import SupervisedState, SupervisorEvent
@@ -82,6 +82,9 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise MisuseError("this supervisor has been used: make a new one")
+        for pipeline in self._pipelines:  # all before the first is added: on_exit="stop" must not stop any because another was wrong
+            if pipeline.runtime is not self._pipelines[0].runtime:
+                raise another_client(pipeline)
         self._entered = True
         try:
             for pipeline in self._pipelines:

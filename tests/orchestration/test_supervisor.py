@@ -643,8 +643,9 @@ async def test_what_cannot_be_supervised_is_refused() -> None:
             async with supervisor:
                 pass
         with pytest.raises(MisuseError, match="another client"):
-            async with supervise([pipeline, stranger]):
+            async with supervise([pipeline, stranger], on_exit="stop"):
                 pass
+        assert [sent.word for sent in made.sent] == []  # a mistake in the list stops nothing
         assert ours() == []
 
 
