@@ -138,7 +138,7 @@ async def sheltered(
     """
     task = owner.start(coroutine, name=name, finishes=sent)
     try:
-        await asyncio.wait([task])
+        await done(task)
     except asyncio.CancelledError:
         if sent():
             timer = asyncio.get_running_loop().call_later(FINISH_BOUND, task.cancel)

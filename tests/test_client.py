@@ -349,6 +349,7 @@ async def test_closing_twice_and_at_once_and_unopened_is_fine(emulator: Emulator
         for _ in range(3):
             group.start_soon(used.aclose)
     await used.aclose()
+    assert [repr(client).endswith("closed>") for client in (unused, used)] == [True, True]
 
 
 async def test_after_closing_every_use_is_refused(emulator: Emulator) -> None:

@@ -160,6 +160,7 @@ async def test_a_budget_of_one_request_is_slow_and_does_not_hang() -> None:
             with anyio.fail_after(60):
                 for _ in range(3):
                     await maia.projects.list()
+            assert len(server.times) == 3
 
 
 async def test_callers_that_share_one_failure_get_tracebacks_of_their_own_length() -> None:

@@ -50,6 +50,7 @@ from maia_async.orchestration.supervision import SupervisedState
 from maia_async.orchestration.transitions import STREAMING, Meaning, Track
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline
+from maia_async.tasks import bare
 from maia_async.watching.watched import Waiter, Watched
 
 logger = logging.getLogger("maia_async")
@@ -130,7 +131,7 @@ class Keeper:
             self._break(_closed())
             raise
         except BaseExceptionGroup as group:
-            self._break(_bare(group))
+            self._break(bare(group))
         finally:
             self._conclude()
             await self._runtime.watcher.rest()  # its loop ends before we do, so that nothing runs once the block is left
@@ -259,12 +260,6 @@ class Keeper:
 
 def _closed() -> SessionClosed:
     return SessionClosed("this Maia client was closed while streaming pipelines were supervised; they were left as they are")
-
-
-def _bare(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def another_client(pipeline: StreamingPipeline) -> MisuseError:

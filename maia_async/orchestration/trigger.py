@@ -32,7 +32,7 @@ from maia_async.exchange import Exchange, decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionRequest
 from maia_async.observers import Observers
-from maia_async.tasks import TaskOwner, settle
+from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
 from maia_async.wire.landing import Landing, landing_of
 
@@ -120,7 +120,7 @@ class TriggerDesk:
         """Start one run and return its id; raises as `Project.execute` says."""
         call = self.submit(project_id, request)
         try:
-            await asyncio.wait([call.task])
+            await done(call.task)
         except asyncio.CancelledError:
             self._abandon(call)
             raise
