@@ -14,11 +14,11 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import anyio
+from attrs import define
 
 from maia_async.auth import Auth, ClientCredentials, Token, TokenSource, read_token
 from maia_async.backoffs import jittered
@@ -49,7 +49,7 @@ from maia_async.wire.operations import Query
 from maia_async.wire.requests import Reply, RequestSpec
 
 T = TypeVar("T")
-Attempt = Callable[[], Awaitable[Reply]]
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)  # `json.dumps` would make one for each request
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -78,7 +78,7 @@ class Exchange:
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
         self._budget = RetryBudget()
         self._given: Secret | None = None
-        self._auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
+        self.auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
 
     @property
     def sent(self) -> int:
@@ -103,35 +103,8 @@ class Exchange:
         """
         url = self._base_url + spec.path + (_written(spec.query) if spec.query else "")
         body = None if spec.json is None else _encoded(spec.json)
-        headers = None if body is None else _JSON
-        replayed = False
-
-        async def attempt() -> Reply | MaiaError:
-            nonlocal replayed
-            while True:
-                # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
-                if not getattr(self._auth, "ready", False):
-                    await self._authorization()
-                slot = await self.governor.acquire(lane, method=spec.method, path=spec.path, ride_out=ride_out)
-                try:
-                    # And again after it: the wait for a slot may have outlasted the token.
-                    if not getattr(self._auth, "ready", True):
-                        continue
-                    authorization = self._checked(await self._authorization())
-                    if in_doubt is not None:
-                        in_doubt(True)
-                    send = partial(self.session.send, spec.method, url, headers=headers, authorization=authorization, body=body)
-                    answer = await self._once(slot, send, method=spec.method, path=spec.path, lane=lane, secret=authorization)
-                finally:
-                    slot.unused()
-                if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
-                    in_doubt(False)
-                # A loop: calling itself, `attempt` would be a reference cycle for every request.
-                if not isinstance(answer, Unauthorized) or replayed or not await self._has_another(authorization):
-                    return answer
-                replayed = True
-
-        return await self._until_final(spec, attempt, tries or self._retry.max_tries, ride_out=ride_out)
+        outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt)
+        return await self._until_final(spec, outgoing.attempt, tries or self._retry.max_tries, ride_out=ride_out)
 
     async def read(
         self,
@@ -167,13 +140,19 @@ class Exchange:
             await self.session.sleep(max(next(waits), hint or 0.0))
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def _once(self, slot: Slot, send: Attempt, *, method: str, path: str, lane: Lane, secret: Secret | None) -> Reply | MaiaError:
-        """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for the slot, counts and tells."""
+    async def once(
+        self, slot: Slot, outgoing: _Outgoing, *, secret: Secret | None, authorization: Secret | None = None
+    ) -> Reply | MaiaError:
+        """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for the slot, counts and tells.
+
+        secret: what no error may quote from the answer.
+        """
+        method, path, lane = outgoing.spec.method, outgoing.spec.path, outgoing.lane
         started = anyio.current_time() if self.observers else 0.0
         reply: Reply | None = None
         answer: Reply | MaiaError
         try:
-            reply = await send()
+            reply = await self.session.send(method, outgoing.url, headers=outgoing.headers, authorization=authorization, body=outgoing.body)
         except (TransportError, DecodeError) as error:
             answer = error.at(method, path)
             slot.unanswered()
@@ -210,7 +189,8 @@ class Exchange:
             slot.answered()
         return error or reply
 
-    def _checked(self, value: str) -> Secret:
+    def checked(self, value: str) -> Secret:
+        """What auth gave, as a header that can be sent. Raises ConfigurationError."""
         if self._given is None or value != self._given.reveal():  # it changes every half hour and is asked for at every request
             given = Secret(value)
             if not given.fits_header:
@@ -219,36 +199,30 @@ class Exchange:
             self._given = given
         return self._given
 
-    async def _authorization(self) -> str:
+    async def authorization(self) -> str:
         """What auth gives. Its own trouble with a network (a vault, say) is a transport error like ours, and ridden out like one."""
         try:
-            return await self._auth.authorization()
+            return await self.auth.authorization()
         except MaiaError:
             raise
         except OSError as error:  # TimeoutError is one, too
             raise TransportError(f"auth.authorization() failed: {type(error).__name__}") from error
 
-    async def _has_another(self, rejected: Secret) -> bool:
+    async def has_another(self, rejected: Secret) -> bool:
         """Whether there is another token than the one that was just answered with 401."""
-        self._auth.forget(rejected.reveal())
-        return Secret(await self._authorization()) != rejected
+        self.auth.forget(rejected.reveal())
+        return Secret(await self.authorization()) != rejected
 
     def _token_source(self, credentials: ClientCredentials, token_url: str | None) -> TokenSource:
         url = credentials.token_url or token_url or default_token_url(self._base_url)
         path = urlsplit(url).path
         spec = RequestSpec(method="POST", path=path, repeatable=True)
+        outgoing = _Outgoing(self, spec, Lane.TOKEN, url, _FORM, Secret(urlencode(credentials.form())))
 
         async def attempt() -> Reply | MaiaError:
             slot = await self.governor.acquire(Lane.TOKEN, method="POST", path=path)
             try:
-                return await self._once(
-                    slot,
-                    lambda: self.session.send("POST", url, headers=_FORM, body=Secret(urlencode(credentials.form()))),
-                    method="POST",
-                    path=path,
-                    lane=Lane.TOKEN,
-                    secret=credentials.client_secret,
-                )
+                return await self.once(slot, outgoing, secret=credentials.client_secret)
             finally:
                 slot.unused()
 
@@ -263,6 +237,46 @@ class Exchange:
             return token
 
         return TokenSource(fetch, _loop_time)
+
+
+@define(eq=False, slots=True)
+class _Outgoing:
+    """A request on its way. An object and not closures: their cells are what the garbage collector would spend its time on."""
+
+    exchange: Exchange
+    spec: RequestSpec
+    lane: Lane
+    url: str
+    headers: dict[str, str] | None
+    body: bytes | Secret | None
+    ride_out: bool = False
+    in_doubt: Callable[[bool], None] | None = None
+    replayed: bool = False
+
+    async def attempt(self) -> Reply | MaiaError:
+        """One try: two attempts when the first is answered with 401 and there is another token."""
+        exchange, in_doubt = self.exchange, self.in_doubt
+        while True:
+            # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
+            if not getattr(exchange.auth, "ready", False):
+                await exchange.authorization()
+            slot = await exchange.governor.acquire(self.lane, method=self.spec.method, path=self.spec.path, ride_out=self.ride_out)
+            try:
+                # And again after it: the wait for a slot may have outlasted the token.
+                if not getattr(exchange.auth, "ready", True):
+                    continue
+                authorization = exchange.checked(await exchange.authorization())
+                if in_doubt is not None:
+                    in_doubt(True)
+                answer = await exchange.once(slot, self, authorization=authorization, secret=authorization)
+            finally:
+                slot.unused()
+            if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
+                in_doubt(False)
+            # A loop: calling itself, `attempt` would be a reference cycle for every request.
+            if not isinstance(answer, Unauthorized) or self.replayed or not await exchange.has_another(authorization):
+                return answer
+            self.replayed = True
 
 
 def _loop_time() -> float:
@@ -287,7 +301,7 @@ def _written(query: Query) -> str:
 
 def _encoded(value: Any) -> bytes:
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+        return _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         reason = str(error)
     raise InvalidRequest([FieldProblem("json", f"cannot be written as JSON: {reason}")])

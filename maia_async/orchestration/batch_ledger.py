@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from datetime import datetime
 
-import anyio
 from attrs import define, field
 
 from maia_async.clock import utc_now
@@ -28,7 +27,6 @@ class Live:
     index: int
     request: ExecutionRequest
     call: Call | None = None
-    pause: anyio.CancelScope | None = None
     execution: PipelineExecution | None = None
     waiter: Waiter | None = None
     triggered_at: datetime | None = None
@@ -66,6 +64,7 @@ class Ledger:
         """What became of it; None when that was recorded before."""
         if self.live.pop(live.index, None) is None:
             return None
+        live.waiter = None  # its callback knows `live`: ten objects for each run would wait for the garbage collector
         self.outcomes[live.index] = outcome = Outcome(
             index=live.index,
             request=live.request,

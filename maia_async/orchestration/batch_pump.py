@@ -7,7 +7,6 @@ in the ledger. The pump looks at no status itself and sends nothing itself.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -17,24 +16,21 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 from attrs import define, field
 
-from maia_async.backoffs import jittered
 from maia_async.clock import utc_now
-from maia_async.errors import InvalidRequest, RateLimited, SessionClosed, Unauthorized
+from maia_async.errors import InvalidRequest, SessionClosed, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.orchestration.batch_cancel import cancel_runs
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_input import BatchInput, row_problems
 from maia_async.orchestration.batch_ledger import Ledger, Live
 from maia_async.orchestration.batch_rules import Rules, Runs
+from maia_async.orchestration.batch_starts import Starts, withdrawn
 from maia_async.orchestration.outcomes import Outcome, state_of_details, state_of_trigger
-from maia_async.orchestration.trigger import TriggerDesk, Withdrawn
 from maia_async.resources.execution import PipelineExecution, handle_of
 from maia_async.resources.project import Project
-from maia_async.tasks import bare, done, end, is_being_cancelled
+from maia_async.tasks import bare, is_being_cancelled
 from maia_async.watching.watched import Waiter, Watched
 
-logger = logging.getLogger("maia_async")
-MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
 TURN: Final = 32
 MIN_UNREAD: Final = 100
 
@@ -48,8 +44,6 @@ class Pump:
     _rules: Rules
     _signal: Any
     ledger: Ledger = field(factory=Ledger)
-    _coming: int = 0  # taken, and their task has not run yet
-    _triggering: int = 0
     _runs: Runs = Runs.AWAIT
     _stopping: bool = False
     _reading_ended: bool = False
@@ -58,19 +52,19 @@ class Pump:
     _reading: anyio.CancelScope = field(factory=anyio.CancelScope)
     _done: asyncio.Event = field(factory=asyncio.Event)
     _tasks: TaskGroup | None = None
-    _triggers: set[asyncio.Task[None]] = field(factory=set)
     _started_at: float = field(init=False)
     _ended_at: float | None = None
     _requests_before: int = field(init=False)
     _requests_after: int | None = None
     _now: Callable[[], float] = field(init=False)
-    _hold: Hold = field(init=False)
+    _starts: Starts = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._now = asyncio.get_running_loop().time
         self._started_at = self._now()
         self._requests_before = self._project.runtime.exchange.sent
-        self._hold = Hold(self._project.runtime.watcher.policy.max_unreachable)
+        hold = Hold(self._project.runtime.watcher.policy.max_unreachable)
+        self._starts = Starts(self._project, self._rules, self.ledger.room, self._started, self._failed, self._broken, hold)
 
     # what the batch reads
 
@@ -112,7 +106,7 @@ class Pump:
                     await self._done.wait()
                     tasks.cancel_scope.cancel()
             finally:
-                await end(*self._triggers)
+                await self._starts.end(self.ledger.live.values())
         except asyncio.CancelledError:
             self.ledger.fail(_closed())
             raise
@@ -151,12 +145,7 @@ class Pump:
         if self.ledger.taken % TURN == 0:  # an input that never waits must not keep the loop for itself
             await anyio.lowlevel.checkpoint()
         running, unread = self._rules.max_running, max(self._rules.max_running, MIN_UNREAD)
-        while (
-            self._hold.on
-            or len(self.ledger.live) >= running
-            or self._coming + self._triggering >= MAX_TRIGGERS
-            or self.ledger.unread >= unread
-        ):
+        while self._starts.full or len(self.ledger.live) >= running or self.ledger.unread >= unread:
             self.ledger.room.clear()
             await self.ledger.room.wait()
         # Asked here and not left to the scope: a stop in the very step that makes room finds nothing to cancel.
@@ -167,102 +156,28 @@ class Pump:
         problems = () if self._source.size is not None else row_problems(live.index, request)  # a sized input was checked whole
         if problems:
             self._record(live, OutcomeState.REJECTED, error=InvalidRequest(problems, what="batch row"))
-        elif self._tasks is not None:
-            self._coming += 1
-            # Not in the task group: for every request its bookkeeping costs a tenth of the whole way.
-            task = self._project.runtime.owner.start(self._trigger(live), name="batch trigger")
-            self._triggers.add(task)
-            task.add_done_callback(self._trigger_ended)
+        else:
+            self._starts.begin(live)
 
-    def _trigger_ended(self, task: asyncio.Task[None]) -> None:
-        self._triggers.discard(task)
-        bug = None if task.cancelled() else task.exception()
-        if bug is not None:
-            self.ledger.fail(bug)
-            self._done.set()
-
-    async def _trigger(self, live: Live) -> None:
-        self._coming -= 1
-        try:
-            execution_id = await self._start(live)
-        except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything
-            step = step_after(error, out=live.out)
-            ends = step is Step.END or (step is Step.UNREACHABLE and not self._stopping)  # else the stop cut a hold short
-            self._record(live, state_of_trigger(error, out=live.out), error=error)
-            if ends:
-                self._abort(error)
-            return
+    def _started(self, live: Live, execution_id: str) -> None:
         self._has_started(live, execution_id)
         if self._runs is Runs.AWAIT:
             self._join(live)
-        elif self._runs is Runs.LEAVE:
+        elif self._runs is Runs.LEAVE or self._tasks is None:
             self._let_go(live)
         else:
-            await self._cancel([live])
+            self._tasks.start_soon(self._cancel, [live])
 
-    async def _start(self, live: Live) -> str:
-        """The id of the started run. Raises what ends the trigger for good, and Withdrawn when the batch stopped before it was sent."""
-        pauses = jittered(1.0, 30.0)
-        give_up: float | None = None
-        held: Exception | None = None
-        while True:
-            await self._pause(live, self._hold.until)
-            number = self._hold.number
-            found = await self._post(live)
-            if isinstance(found, Exception) and self._stopping:
-                raise held if held is not None and isinstance(found, Withdrawn) else found  # what held it says more than that it was
-            step = step_after(found, out=live.out) if isinstance(found, Exception) else None
-            if isinstance(found, Exception) and step in {Step.PAUSE, Step.UNREACHABLE}:
-                if not self._keeps_trying(found, number):
-                    raise found
-                held = found
-                continue
-            self._hold.answered(number)
-            self.ledger.room.set()
-            if isinstance(found, str):
-                return found
-            give_up = self._now() + self._rules.conflict_timeout if give_up is None else give_up
-            if step is not Step.CONFLICT or self._rules.on_conflict != "wait" or self._now() >= give_up:
-                raise found
-            await self._pause(live, min(self._now() + 0.5 + next(pauses), give_up))
+    def _failed(self, live: Live, error: Exception) -> None:
+        step = step_after(error, out=live.out)
+        ends = step is Step.END or (step is Step.UNREACHABLE and not self._stopping)  # else the stop cut a hold short
+        self._record(live, state_of_trigger(error, out=live.out), error=error)
+        if ends:
+            self._abort(error)
 
-    def _keeps_trying(self, failure: Exception, number: int) -> bool:
-        """Hold all triggers because of this failure; False when that has been done for long enough."""
-        before, now = self._hold.on, self._now()
-        if isinstance(failure, RateLimited):
-            self._hold.paused(number, failure.retry_after or 0.0, now)
-        elif not self._hold.unreachable(number, now):
-            return False
-        if not before:
-            logger.warning("a batch holds its triggers for %.1f s: %s", max(0.0, self._hold.until - now), failure)
-        return True
-
-    async def _pause(self, live: Live, until: float) -> None:
-        """Sleep until that time of the loop, or until the batch stops."""
-        if until > self._now() and not self._stopping:
-            with anyio.CancelScope() as live.pause:
-                await anyio.sleep(until - self._now())
-
-    async def _post(self, live: Live) -> str | Exception:
-        """One POST to its end: the id, or why there is none."""
-        if self._stopping:
-            return _withdrawn()
-        live.out = False
-        live.call = call = self._desk().submit(self._project.id, live.request)
-        live.request = call.request
-        self._triggering += 1
-        try:
-            await done(call.task)
-        except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
-                await call.conclude(_withdrawn())
-            raise  # `_conclude` looks at the call
-        finally:
-            self._triggering -= 1
-            self.ledger.room.set()
-        live.call, live.out = None, call.in_doubt
-        failure = call.failure()
-        return call.task.result() if failure is None else failure
+    def _broken(self, bug: Exception) -> None:
+        self.ledger.fail(bug)
+        self._done.set()
 
     def _has_started(self, live: Live, execution_id: str) -> None:
         live.triggered_at = utc_now()
@@ -311,11 +226,8 @@ class Pump:
         leaving = runs in {Runs.LEAVE, Runs.CANCEL_AND_LEAVE}
         self._reading.cancel()
         self.ledger.room.set()
-        for live in self.ledger.live.values():
-            if live.pause is not None:
-                live.pause.cancel()
-            if live.call is not None:
-                (live.call.hurry if leaving else live.call.withdraw)(_withdrawn())
+        for live in list(self.ledger.live.values()):
+            self._starts.stop(live, leaving=leaving)
         running = [live for live in self.ledger.live.values() if live.execution is not None]
         if runs is Runs.LEAVE:
             for live in running:
@@ -371,7 +283,7 @@ class Pump:
         self._finished = self._stopping = True
         self._ended_at, self._requests_after = self._now(), self._project.runtime.exchange.sent
         for live in list(self.ledger.live.values()):
-            failure: Exception = _withdrawn()
+            failure: Exception = withdrawn()
             if live.execution is None and live.call is not None and live.call.task.done():
                 failed = live.call.failure()
                 if failed is None:
@@ -383,16 +295,6 @@ class Pump:
             else:
                 self._record(live, state_of_trigger(failure, out=live.out), error=failure)
         self.ledger.close()
-
-    def _desk(self) -> TriggerDesk:
-        desk = self._project.runtime.trigger
-        if not isinstance(desk, TriggerDesk):
-            raise TypeError("a batch needs the client's own trigger desk")
-        return desk
-
-
-def _withdrawn() -> Withdrawn:
-    return Withdrawn("the batch stopped before this request was sent")
 
 
 def _closed() -> SessionClosed:

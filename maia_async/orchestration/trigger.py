@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from attrs import define, field
@@ -53,6 +55,7 @@ class Call:
 
     project_id: str
     request: ExecutionRequest
+    ended: Callable[[Call], None] | None = None
     in_doubt: bool = False
     withdrawn: MaiaError | None = None
     hurried: bool = False
@@ -129,29 +132,31 @@ class TriggerDesk:
             raise failure
         return call.task.result()
 
-    def submit(self, project_id: str, request: ExecutionRequest) -> Call:
-        """Put a POST on its way without waiting for it. Raises InvalidRequest before anything is sent."""
+    def submit(self, project_id: str, request: ExecutionRequest, *, ended: Callable[[Call], None] | None = None) -> Call:
+        """Put a POST on its way without waiting for it; `ended` is told when its task is done. Raises InvalidRequest before that."""
         if self._closed:
             raise SessionClosed
         problems = request.problems()
         if problems:
             raise InvalidRequest(problems, what="execution request")
-        call = Call(project_id, request.with_tag())
-        spec = operations.execute_pipeline(project_id, codec.encode_request(call.request))
-
-        async def post() -> str:
-            reply = await self._exchange.call(spec, Lane.TRIGGER, in_doubt=call.doubt)
-            execution_id = decoded(spec, reply, codec.started_id)
-            if self._observers:
-                self._observers.emit(
-                    ExecutionTriggered(at=utc_now(), project_id=project_id, execution_id=execution_id, request=call.request)
-                )
-            return execution_id
-
-        call.task = self._owner.start(post(), name="trigger", finishes=True)
+        call = Call(project_id, request.with_tag(), ended)
+        call.task = self._owner.start(self._post(call), name="trigger", finishes=True, ended=partial(self._over, call))
         self._calls.add(call)
-        call.task.add_done_callback(lambda _: self._calls.discard(call))
         return call
+
+    async def _post(self, call: Call) -> str:
+        spec = operations.execute_pipeline(call.project_id, codec.encode_request(call.request))
+        reply = await self._exchange.call(spec, Lane.TRIGGER, in_doubt=call.doubt)
+        execution_id = decoded(spec, reply, codec.started_id)
+        if self._observers:
+            event = ExecutionTriggered(at=utc_now(), project_id=call.project_id, execution_id=execution_id, request=call.request)
+            self._observers.emit(event)
+        return execution_id
+
+    def _over(self, call: Call, _: asyncio.Task[str]) -> None:
+        self._calls.discard(call)
+        if call.ended is not None:
+            call.ended(call)
 
     async def aclose(self) -> None:
         """Withdraw what has not gone out, and give the rest its 10 s. Callers that still wait get their answer, or the error."""

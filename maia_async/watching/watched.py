@@ -6,6 +6,7 @@ one that changes a `Watched`.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -105,6 +106,17 @@ class Watched:
     version: int = 0
     waiters: list[Waiter] = field(factory=list)
     _changes: deque[tuple[int, Sighting]] | None = None
+
+    def goes_out(self, now: float) -> None:
+        """A look begins, or its request leaves."""
+        self.asked_at = now
+        self.asks += 1
+
+    def sending(self, sent: bool) -> None:
+        """Told by the exchange before and after each attempt: the wait for a slot is over."""
+        if sent:
+            self.sent = True
+            self.goes_out(asyncio.get_running_loop().time())
 
     def saw(self, sighting: Sighting) -> bool:
         """Take a read's result; returns whether it differs from the one before."""

@@ -235,9 +235,7 @@ class Watcher:
             watched.looking, watched.sent = True, False
             self._looking += 1
             # Not in a task group: each look is a task of its own, and a group's bookkeeping costs as much as the rest of the look's start.
-            task = self._owner.start(self._look(watched), name="look")
-            self._under_way.add(task)
-            task.add_done_callback(self._look_ended)
+            self._under_way.add(self._owner.start(self._look(watched), name="look", ended=self._look_ended))
 
     def _look_ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -247,18 +245,11 @@ class Watcher:
 
     async def _look(self, watched: Watched) -> None:
         now = asyncio.get_running_loop().time
-
-        def in_doubt(sent: bool) -> None:
-            if sent:  # the wait for a slot is over
-                watched.sent, watched.asked_at = True, now()
-                watched.asks += 1
-
         try:
-            watched.asked_at = now()
-            watched.asks += 1
+            watched.goes_out(now())
             self.looks += 1
             try:
-                self._saw(watched, await watched.subject.look(in_doubt))
+                self._saw(watched, await watched.subject.look(watched.sending))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
                 self._failed(watched, error)
         finally:
@@ -279,6 +270,8 @@ class Watcher:
         for waiter in list(watched.waiters):
             if not self._settled(waiter) and waiter.closing:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))
+        if sighting.ends and not watched.waiters:
+            return  # nothing can change any more, and whoever joins sees it
         age = now - (now if watched.since is None else watched.since)
         load = load_of(len(self._active), self._governor.spare_rate())
         wait = watched.subject.interval(self.policy, age=age, load=load, alike=self._kinds[watched.subject.key[0]])

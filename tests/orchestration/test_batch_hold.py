@@ -34,7 +34,7 @@ from maia_async import (
     run_batch,
 )
 from maia_async.orchestration.batch_hold import CAP, LEAST, Hold, Step, step_after
-from maia_async.orchestration.batch_pump import MAX_TRIGGERS
+from maia_async.orchestration.batch_starts import MAX_TRIGGERS
 from maia_async.orchestration.trigger import Withdrawn
 
 Now = Callable[[], float]

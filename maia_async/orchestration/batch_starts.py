@@ -1,0 +1,186 @@
+"""Brings each request of a batch to a started run, or to the error that ends it. It awaits no run, and records nothing itself.
+
+A request is in one of these places, moved by callbacks alone, since a task for each would cost more than the rest of its way:
+
+    in                 until                                               then
+    a POST             it is answered                                      as `batch_hold.py` says: started, failed, or one of the two below
+    the hold           the shared pause is over, or the batch stops        the next POST, or the error that held it
+    a conflict         its own pause is over, or the batch stops           the next POST, or Withdrawn
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Final
+
+from attrs import define, field
+
+from maia_async.backoffs import jittered
+from maia_async.errors import RateLimited
+from maia_async.orchestration.batch_hold import Hold, Step, step_after
+from maia_async.orchestration.batch_ledger import Live
+from maia_async.orchestration.batch_rules import Rules
+from maia_async.orchestration.trigger import Call, TriggerDesk, Withdrawn
+from maia_async.resources.project import Project
+from maia_async.tasks import settle
+
+logger = logging.getLogger("maia_async")
+MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
+
+
+@define(eq=False, slots=True)
+class Delay:
+    """What is remembered of a request whose POST has to be made again."""
+
+    timer: asyncio.TimerHandle | None = None
+    held: Exception | None = None  # why it was held: that says more than that it was withdrawn
+    give_up: float | None = None  # when a conflict is waited for no longer
+    pauses: Iterator[float] = field(factory=lambda: jittered(1.0, 30.0))
+
+
+@define(eq=False)
+class Starts:
+    """The POSTs of one batch. `started` and `failed` are told once for each request; `broken` of a bug of ours."""
+
+    _project: Project
+    _rules: Rules
+    _room: asyncio.Event
+    _started: Callable[[Live, str], None]
+    _failed: Callable[[Live, Exception], None]
+    _broken: Callable[[Exception], None]
+    hold: Hold
+    _delays: dict[Live, Delay] = field(factory=dict)
+    _under_way: int = 0
+    _stopping: bool = False
+    _ended: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no other request should be begun now."""
+        return self.hold.on or self._under_way >= MAX_TRIGGERS
+
+    def begin(self, live: Live) -> None:
+        """Bring it on its way."""
+        if self._stopping:
+            self._failed(live, withdrawn())
+        elif not self._waits(live, self.hold.until):
+            self._post(live)
+
+    def stop(self, live: Live, *, leaving: bool) -> None:
+        """Send it no more. A POST that is out is awaited: for 10 s when the batch is being `leaving`, else for as long as it may last."""
+        self._stopping = True
+        if live.call is not None:
+            (live.call.hurry if leaving else live.call.withdraw)(withdrawn())
+        delay = self._delays.get(live)
+        if delay is not None and delay.timer is not None:  # else its POST is out, and its end is told
+            del self._delays[live]
+            delay.timer.cancel()
+            self._failed(live, delay.held or withdrawn())
+
+    async def end(self, lives: Iterable[Live]) -> None:
+        """The batch is torn down: withdraw what is not out, await the rest for at most 10 s, and tell nobody. `call` says what came."""
+        self._stopping = self._ended = True
+        for delay in self._delays.values():
+            if delay.timer is not None:
+                delay.timer.cancel()
+        self._delays.clear()
+        calls = [live.call for live in lives if live.call is not None]
+        for call in calls:
+            call.hurry(withdrawn())
+        await settle(*(call.task for call in calls))
+
+    def _waits(self, live: Live, until: float) -> bool:
+        """Have it wait until that time of the loop; False when that is over."""
+        loop = asyncio.get_running_loop()
+        if until <= loop.time():
+            return False
+        delay = self._delays.setdefault(live, Delay())
+        delay.timer = loop.call_at(until, partial(self._again, live, delay))
+        return True
+
+    def _again(self, live: Live, delay: Delay) -> None:
+        delay.timer = None
+        try:
+            self.begin(live)
+        except Exception as bug:  # noqa: BLE001 - in a timer nobody else would ever see it, and the batch would wait for ever
+            self._broken(bug)
+
+    def _post(self, live: Live) -> None:
+        live.out = False
+        try:
+            live.call = call = self._desk().submit(self._project.id, live.request, ended=partial(self._answered, live, self.hold.number))
+        except Exception as error:  # noqa: BLE001 - what cannot even be sent ends like what was refused
+            self._found(live, self.hold.number, error)
+            return
+        live.request = call.request
+        self._under_way += 1
+
+    def _answered(self, live: Live, number: int, call: Call) -> None:
+        self._under_way -= 1
+        self._room.set()
+        if self._ended:
+            return  # whoever tears the batch down looks at the call itself
+        live.call, live.out = None, call.in_doubt
+        try:
+            failure = call.failure()
+            self._found(live, number, call.task.result() if failure is None else failure)
+        except Exception as bug:  # noqa: BLE001 - in a callback nobody else would ever see it, and the batch would wait for ever
+            self._broken(bug)
+
+    def _found(self, live: Live, number: int, found: str | Exception) -> None:
+        """A POST that carried `number` has ended: with the run's id, or with an error."""
+        if isinstance(found, str):
+            self._passed(number)
+            self._delays.pop(live, None)
+            self._started(live, found)
+        elif not self._tries_again(live, number, found):
+            delay = self._delays.pop(live, None)
+            held = delay.held if delay is not None and isinstance(found, Withdrawn) else None
+            self._failed(live, held or found)
+
+    def _tries_again(self, live: Live, number: int, failure: Exception) -> bool:
+        if self._stopping:
+            return False
+        now = asyncio.get_running_loop().time()
+        step = step_after(failure, out=live.out)
+        if step in {Step.PAUSE, Step.UNREACHABLE}:
+            if not self._holds(failure, number, now):
+                return False
+            self._delays.setdefault(live, Delay()).held = failure
+            self.begin(live)
+            return True
+        self._passed(number)
+        if step is not Step.CONFLICT or self._rules.on_conflict != "wait":
+            return False
+        delay = self._delays.setdefault(live, Delay())
+        delay.give_up = now + self._rules.conflict_timeout if delay.give_up is None else delay.give_up
+        return self._waits(live, max(self.hold.until, min(now + 0.5 + next(delay.pauses), delay.give_up)))
+
+    def _holds(self, failure: Exception, number: int, now: float) -> bool:
+        """Hold all triggers because of this failure; False when that has been done for long enough."""
+        before = self.hold.on
+        if isinstance(failure, RateLimited):
+            self.hold.paused(number, failure.retry_after or 0.0, now)
+        elif not self.hold.unreachable(number, now):
+            return False
+        if not before:
+            logger.warning("a batch holds its triggers for %.1f s: %s", max(0.0, self.hold.until - now), failure)
+        return True
+
+    def _passed(self, number: int) -> None:
+        self.hold.answered(number)
+        self._room.set()
+
+    def _desk(self) -> TriggerDesk:
+        desk = self._project.runtime.trigger
+        if not isinstance(desk, TriggerDesk):
+            raise TypeError("a batch needs the client's own trigger desk")
+        return desk
+
+
+def withdrawn() -> Withdrawn:
+    """The error of a request that was not sent because the batch stopped."""
+    return Withdrawn("the batch stopped before this request was sent")
