@@ -191,10 +191,11 @@ def details(data: Any, *, project_id: str | None = None, execution_id: str | Non
     salvage: a field other than the status that does not fit is left out instead. An explicit end must not be lost over a time's format.
     """
     flat = _flat(data)
-    if not flat.keys() & _DETAIL_KEYS:
+    if "status" not in flat and not flat.keys() & _DETAIL_KEYS:
         raise DecodeError([_NO_DETAILS])
     known = (("pipelineExecutionId", execution_id), ("projectId", project_id))
-    filled = {**flat, **{key: value for key, value in known if flat.get(key) in (None, "")}}
+    missing = {key: value for key, value in known if flat.get(key) in (None, "")}
+    filled = {**flat, **missing} if missing else flat
     path = "$.result" if flat is not data else "$"
     try:
         found = structure(filled, ExecutionDetails, path=path)
@@ -204,7 +205,7 @@ def details(data: Any, *, project_id: str | None = None, execution_id: str | Non
         fitting = {key: value for key, value in filled.items() if key == "status" or _fits(key, value)}
         found = structure(fitting, ExecutionDetails, path=path)
     told = found.pipeline_execution_id
-    if execution_id is not None and told is not None and _same_id(told) != _same_id(execution_id):
+    if execution_id is not None and told is not None and told != execution_id and _same_id(told) != _same_id(execution_id):
         raise DecodeError(["$.pipelineExecutionId: the answer is about another execution"])
     return found
 
@@ -307,7 +308,7 @@ def _flat(data: Any) -> Mapping[str, Any]:
     inner = data.get("result")
     if not isinstance(inner, Mapping):
         return data
-    return {**{key: value for key, value in data.items() if key != "result"}, **inner}
+    return inner if len(data) == 1 else {**{key: value for key, value in data.items() if key != "result"}, **inner}
 
 
 def _count(value: Any) -> int | None:
