@@ -121,6 +121,46 @@ def problems(body: dict[str, Any]) -> list[tuple[str, str]]:
         ("streamingTarget", {"type": "kafka"}, []),
         ("streamingTarget", {"type": "kafka", "login": [{"Password": PASSWORD}]}, [("streamingTarget.login[0].Password", PlainText.why)]),
         ("streamingSource", {"type": "mongo", "password": PASSWORD}, [("streamingSource.password", PlainText.why)]),
+        ("streamingSource", {"type": "mongo", "password": [PASSWORD]}, [("streamingSource.password[0]", PlainText.why)]),
+        *(
+            ("streamingSource", {"type": "mongo", "login": {key: PASSWORD}}, [(f"streamingSource.login.{key}", PlainText.why)])
+            for key in (
+                *("PASSWORD", "userPassword", "passwd", "pwd", "secret", "clientSecret", "client_secret", "secretKey", "secret-access-key"),
+                *(
+                    "accessKey",
+                    "privateKey",
+                    "PRIVATE_KEY",
+                    "accountKey",
+                    "sharedKey",
+                    "apiKey",
+                    "passphrase",
+                    "token",
+                    "sasToken",
+                    "access.token",
+                ),
+            )
+        ),
+        ("streamingSource/connection/Password", PASSWORD, [(f"{SOURCE}.Password", PlainText.why)]),
+        ("streamingTarget/connection/authentication/accessToken", PASSWORD, [(f"{LOGIN}.accessToken", PlainText.why)]),
+        *(
+            ("streamingSource", {"type": "mongo", "login": {key: "no secret"}}, [])
+            for key in (
+                "accessKeyId",
+                "secretName",
+                "secretLocation",
+                "tokenUrl",
+                "passwordless",
+                "privateKeyPath",
+                "primaryKey",
+                "username",
+            )
+        ),
+        (
+            "streamingSource",
+            {"type": "mongo", "password": {"secretType": "AWS_SECRETS_MANAGER", "secretName": "mine", "secretKey": "password"}},
+            [],
+        ),
+        ("streamingSource", {"type": "mongo", "connection": {"jdbcProperties": {"password": "any name, any value"}}}, []),
         ("advancedProperties", MISSING, []),
         ("advancedProperties", [], [("advancedProperties", OBJECT)]),
         ("advancedProperties", {"ssl.truststore.password": "any name, any value", "password": "too"}, []),

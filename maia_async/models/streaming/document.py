@@ -8,8 +8,9 @@ of the file at once. A value of a wrong type is kept as it came, and `definition
     MANY: kind             an array of such objects; anything else, an empty one included, stays under its key in `extra`
     none                   a plain value
 
-Under keys that we do not know, a text with the name of a secret (`password`) becomes a PlainText. The user's own maps (`jdbcProperties`,
-`advancedProperties`) may hold any names and values, so nothing is refused there; `repr` shows the names only.
+Under keys that we do not know, a text with the name of a secret (`password`, `clientSecret`) becomes a PlainText, unless it is part of a
+reference. The user's own maps (`jdbcProperties`, `advancedProperties`) may hold any names and values, so nothing is refused there; `repr`
+shows the names only.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from maia_async.models.case import camel
-from maia_async.models.streaming.plaintext import SECRET_KEYS, PlainText
+from maia_async.models.streaming.plaintext import PlainText, is_reference, names_secret
 from maia_async.problems import FieldProblem
 
 T = TypeVar("T")
 
 NESTED: Final = "nested"
 MANY: Final = "many"
+FREE: Final = ("jdbcProperties", "advancedProperties")
 DEEPEST: Final = 100  # levels; json.dumps fails at about a thousand, and a definition has six
 
 
@@ -124,11 +126,11 @@ def _value(metadata: Mapping[Any, Any], value: Any) -> Any:
 def _sealed(key: Any, value: Any, depth: int = 0) -> Any:
     """`value` with every text masked that stands under the name of a secret. What is deeper than anything sent is left as it is."""
     if isinstance(value, str):
-        return PlainText(value) if isinstance(key, str) and key.lower() in SECRET_KEYS else value
-    if depth > DEEPEST:
+        return PlainText(value) if names_secret(key) else value
+    if depth > DEEPEST or key in FREE:
         return value
     if isinstance(value, Mapping):
-        return {inner: _sealed(inner, item, depth + 1) for inner, item in value.items()}
+        return value if is_reference(key, value) else {inner: _sealed(inner, item, depth + 1) for inner, item in value.items()}
     if isinstance(value, list):
-        return [_sealed(None, item, depth + 1) for item in value]
+        return [_sealed(key, item, depth + 1) for item in value]
     return value
