@@ -5,7 +5,7 @@
     refused, or never sent                  the error
     ambiguous (wire/landing.py), and the    for `TriggerPolicy.settle` seconds the list is read, through failures of its own:
       list shows by that name
-        one with our definition             adopted: the handle
+        one with our definition             adopted: the handle. A row may show less than was sent: then it is read by its id
         several with our definition         CreateOutcomeUnknown with their ids
         none with ours, to the end          CreateOutcomeUnknown with the ids of the others, if any; it was not sent again
 
@@ -112,13 +112,24 @@ class StreamingPipelines:
             found: Sequence[StreamingPipelineDefinition] = ()
             with anyio.CancelScope(deadline=deadline + LAST_LOOK):
                 found = await self._called(name)
-            ours = [str(one.streaming_pipeline_id) for one in found if _is(document, one)]
+            ours = [str(one.streaming_pipeline_id) for one in found if await self._is_ours(document, one)]
             if len(ours) == 1:
                 return ours[0]
             others |= {str(one.streaming_pipeline_id) for one in found}
             if ours or anyio.current_time() >= deadline:
                 raise CreateOutcomeUnknown(name, candidates=ours or sorted(others)) from lost
             await anyio.sleep(min(LOOK_AGAIN, self._runtime.settle))
+
+    async def _is_ours(self, document: Mapping[str, Any], found: StreamingPipelineDefinition) -> bool:
+        if _is(document, found):
+            return True
+        if not _is(document, found, partly=True):
+            return False
+        try:
+            return _is(document, await stream_of(self._runtime, self._project_id, str(found.streaming_pipeline_id)).definition())
+        except MaiaError as error:
+            logger.warning("cannot read %s after a lost answer to create(): %s", found.streaming_pipeline_id, error)
+            return False
 
     async def _called(self, name: str) -> Sequence[StreamingPipelineDefinition]:
         """Those of that name; none when the list cannot be read, which is no answer either."""
@@ -140,19 +151,25 @@ class Doubt:
         self.sent = sent
 
 
-def _is(document: Mapping[str, Any], found: StreamingPipelineDefinition) -> bool:
+def _is(document: Mapping[str, Any], found: StreamingPipelineDefinition, *, partly: bool = False) -> bool:
     try:
-        return same(document, found.to_dict())
+        return same(document, found.to_dict(), partly=partly)
     except InvalidRequest:
         return False  # it shows a text where we sent a reference
 
 
-def same(ours: Any, theirs: Any) -> bool:
-    """Whether `theirs` is what `ours` would look like when the API tells it: more keys, and texts in other letters, are no difference."""
+def same(ours: Any, theirs: Any, *, partly: bool = False) -> bool:
+    """Whether `theirs` is what `ours` would look like when the API tells it: more keys, and texts in other letters, are no difference.
+
+    partly: nor are fewer keys.
+    """
     if isinstance(ours, Mapping):
-        return isinstance(theirs, Mapping) and all(key in theirs and same(value, theirs[key]) for key, value in ours.items())
+        if not isinstance(theirs, Mapping):
+            return False
+        return all(same(value, theirs[key], partly=partly) if key in theirs else partly for key, value in ours.items())
     if isinstance(ours, list):
-        return isinstance(theirs, list) and len(ours) == len(theirs) and all(map(same, ours, theirs))
+        alike = isinstance(theirs, list) and len(ours) == len(theirs)
+        return alike and all(same(mine, other, partly=partly) for mine, other in zip(ours, theirs, strict=True))
     return str(ours).casefold() == str(theirs).casefold()
 
 

@@ -66,6 +66,7 @@ def posts(server: Scripted) -> list[Seen]:
 
 UPPER: Final = row("s-1", name=NAME, streamingSource={**GUIDE["streamingSource"], "type": "SQLSERVER"}, status="NOT_RUNNING", future=None)
 OTHER: Final = row("s-2", advancedProperties={"max.batch.size": "1"})
+THIN: Final = {"streamingPipelineId": "s-6", "name": NAME, "streamingSource": {"type": GUIDE["streamingSource"]["type"]}}
 MASKED: Final = row("s-3", streamingSource={**GUIDE["streamingSource"], "connection": {"password": "*****"}})
 NAMESAKE: Final = row("s-4", name="another")
 # How a POST may end without anybody knowing whether it was carried out.
@@ -113,6 +114,8 @@ async def test_a_lost_answer_is_found_again_by_name_and_not_sent_again(lost: str
             3,
         ),  # the guide's zeros, and a server that gives the same page again
         ([page(OTHER, row("s-1"))], "s-1", None, 1),  # one of the name with another definition is not ours
+        ([page(OTHER, THIN), answer(200, row("s-6"))], "s-6", None, 2),  # a row that shows less is read by its id
+        ([page(THIN), answer(404, b""), page(THIN), answer(200, {**row("s-6"), "agentId": "another"}), page(row("s-1"))], "s-1", None, 5),
         ([page(row("s-1", streamingPipelineId=None))], None, [], 9),
         ([page()], None, [], 9),
         ([page(OTHER)], None, ["s-2"], 9),
