@@ -8,7 +8,7 @@
     GaveUp                                 given up: dropped after 3 restarts in 10 min; or why         red       yes
     ExternallyStopped                      stopped by somebody else, left so; or restarting             yellow    yes
     Flapping                               flapping: 4 drops in 10 min                                  yellow    yes
-    Unreachable                            unreachable for 5 min                                        yellow    yes
+    Unreachable                            unreachable for 5 min; or unreachable: why                   yellow    yes
     ReachableAgain                         reachable again: STREAMING                                   -         yes
     any other                              its type's name                                              -         yes
 
@@ -59,7 +59,8 @@ def words_of(event: SupervisorEvent) -> str:
         case Flapping():
             return f"flapping: {_count(event.drops, 'drop')} in {duration(event.within)}"
         case Unreachable():
-            return f"unreachable for {duration(event.seconds)}" + (f": {_why(event.error)}" if event.error is not None else "")
+            lasted = f" for {duration(event.seconds)}" if event.seconds else ""  # a read that was refused is told at once
+            return f"unreachable{lasted}" + (f": {_why(event.error)}" if event.error is not None else "")
         case ReachableAgain():
             return f"reachable again: {event.current.value}"
         case _:

@@ -9,7 +9,9 @@ from attrs import define, field
 
 from maia_async.clock import utc_now
 from maia_async.models.streaming import StreamingState
+from maia_async.orchestration.alarms import Alarm
 from maia_async.orchestration.mailbox import Mailbox
+from maia_async.orchestration.refusals import Refusals, Weight, weight_of
 from maia_async.orchestration.restarts import Restarts
 from maia_async.orchestration.supervision import (
     ExternallyStopped,
@@ -23,9 +25,9 @@ from maia_async.orchestration.supervision import (
     SupervisorEvent,
     Unreachable,
 )
-from maia_async.orchestration.transitions import Track, is_readable
+from maia_async.orchestration.transitions import STREAMING, Track, is_readable
 from maia_async.resources.streaming import StreamingPipeline
-from maia_async.watching.watched import Waiter, Watched
+from maia_async.watching.watched import NEVER, Waiter
 
 
 def _set() -> asyncio.Event:
@@ -42,26 +44,38 @@ class Charge:
     track: Track
     restarts: Restarts
     mailbox: Mailbox
-    added_at: float
+    added: int  # what this client had commanded by then is not about the wish to keep it streaming (`Orders.mark`)
     waiter: Waiter | None = None
     joined: bool = False  # from now on reads count: what was seen before is no news
     state: StreamingState | None = None
     since: datetime | None = None
     shown_at: float = 0.0
-    due: float | None = None  # when a START goes out
-    delay: float = 0.0  # what was waited, or is, before it
+    read_at: float = NEVER  # when the last read went out
+    alarms: dict[Alarm, float] = field(factory=dict)
+    delay: float = 0.0  # what was waited, or is, before a START
     idle: asyncio.Event = field(factory=_set)  # no START is under way
-    doubt: bool = False  # a restart got no usable answer, and the pipeline was not seen running since
+    news: asyncio.Event = field(factory=asyncio.Event)  # something was read, for an exit that stops all
+    reads_refused: Refusals = field(factory=Refusals)
+    starts_refused: Refusals = field(factory=Refusals)
+    failing_since: float | None = None  # its reads fail
+    failure: Exception | None = None  # why the last one did
+    refused: bool = False  # its reads were refused for good
     gave_up: bool = False
     stop_told: bool = False
     unreachable_told: bool = False
-    stop_sent_at: float | None = None  # the supervisor's own, on exit
+    stop_accepted: bool = False  # the supervisor's own, on exit
     stopped: bool = False  # an exit that stops all need not wait for it
     last_event: SupervisorEvent | None = None
 
     def resumes(self, former: Charge) -> None:
         """Go on from what `former` of the same pipeline has seen."""
         self.state, self.since, self.shown_at, self.last_event = former.state, former.since, former.shown_at, former.last_event
+
+    def begins_anew(self, restarts: Restarts, added: int) -> None:
+        """Be kept again, while its START is under way."""
+        self.restarts, self.added, self.track.desired = restarts, added, STREAMING
+        self.reads_refused, self.starts_refused, self.failing_since, self.failure = Refusals(), Refusals(), None, None
+        self.refused = self.gave_up = self.stopped = self.stop_told = self.unreachable_told = False
 
     def snapshot(self, now: float) -> SupervisedState:
         """What `Supervisor.states` shows."""
@@ -74,32 +88,33 @@ class Charge:
             last_event=self.last_event,
         )
 
-    def was_asked_to_stop(self, watched: Watched, now: float) -> bool:
+    def was_asked_to_stop(self, now: float) -> bool:
         """Whether this client, but not the supervisor, sent a STOP a moment ago."""
-        if watched.command != "STOP" or watched.since is None:
-            return False
-        return watched.since > self.added_at and now - watched.since <= self.track.start_grace
+        return self.pipeline.subject.orders.stop_asked(now, grace=self.track.start_grace, after=self.added)
 
-    def is_final(self, error: Exception, now: float) -> bool:
-        """Whether a failed command of ours will fail for good: the same errors that end a wait."""
-        watched = self.pipeline.watched
-        since = None if watched.triggered_at is None else now - watched.triggered_at
-        return watched.subject.ended_by(error, since_trigger=since)
+    def weight_of(self, error: Exception, now: float, *, of_start: bool) -> Weight:
+        """What an error says about the next try."""
+        created = self.pipeline.watched.triggered_at
+        ends = self.pipeline.subject.ended_by(error, since_trigger=None if created is None else now - created)
+        return weight_of(error, ends_wait=ends, of_start=of_start)
 
     # what happens to it, noted and told
 
     def shows(self, state: StreamingState, now: float) -> None:
         """A read shows `state`."""
+        self.failing_since = self.failure = None
+        self.alarms.pop(Alarm.TELL, None)
+        self.reads_refused.over()
         if state != self.state:
             at = utc_now()
             spent = None if self.state is None else now - self.shown_at
             self._tell(StreamingTransition(at=at, pipeline_id=self.pipeline.id, previous=self.state, current=state, duration=spent))
             self.state, self.since, self.shown_at = state, at, now
         if state.is_running:
-            if self.doubt:
-                self.restarts.accepted(now)
             self.restarts.runs()
-            self.due, self.doubt, self.stop_told = None, False, False
+            self.starts_refused.over()
+            self.alarms.pop(Alarm.START, None)
+            self.stop_told = False
         if self.unreachable_told and is_readable(state):
             self.unreachable_told = False
             self._tell(ReachableAgain(at=utc_now(), pipeline_id=self.pipeline.id, current=state))
@@ -117,7 +132,7 @@ class Charge:
             if not respected:
                 self.dropped(now)
         if respected:
-            self.track.desired = self.due = None
+            self._let_be()
 
     def unreachable(self, seconds: float, error: Exception | None) -> None:
         """Nobody could say for `seconds` what it does: told once, until somebody can."""
@@ -135,12 +150,17 @@ class Charge:
 
     def given_up(self, now: float, error: Exception | None = None) -> None:
         """It is started no more: told once."""
-        self.track.desired = self.due = None
+        self._let_be()
         self.stopped = True
+        self.news.set()
         if not self.gave_up:
             self.gave_up = True
             restarts, within = self.restarts.count(now), self.restarts.policy.within
             self._tell(GaveUp(at=utc_now(), pipeline_id=self.pipeline.id, restarts=restarts, within=within, error=error))
+
+    def _let_be(self) -> None:
+        self.track.desired = None
+        self.alarms.pop(Alarm.START, None)
 
     def _tell(self, event: SupervisorEvent) -> None:
         self.last_event = event

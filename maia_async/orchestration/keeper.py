@@ -1,35 +1,37 @@
 """The moving part of a supervisor: hears every read of the watcher, and sends START when the tables of its neighbours say so.
 
 It costs one task, one heap with one wake-up, and a child task for each command under way; a pipeline that only streams costs none. It
-reads no state itself: all reads are the watcher's. What a read means is decided in `transitions.py`, whether to restart in `restarts.py`.
+reads no state itself: all reads are the watcher's. What a read means is decided in `transitions.py`, whether to restart in `restarts.py`,
+whether an error is final in `refusals.py`.
 
     a meaning            then
     NEEDS_START          the first START at once; any other after the delay of `restarts.py`, or give up
     DROPPED              counted, and the same
-    LOST                 told, counted, and the same
+    LOST                 told, and the same
     STOPPED_BY_OTHERS    told; "respect": left alone; "restart": as a drop, once it shows NOT_RUNNING
-    STOPPED              the exit need not wait for it any more
     any other            nothing
 
-    a START ends with                                       then
-    accepted                                                its reads decide
-    409, other refusals, no usable answer, never sent       a read that went out later decides
-    401, 403, 404, an id that no path can hold              give up on this pipeline
-    SessionClosed                                           the supervision ends with it
+    a START ends with                      then
+    accepted, in doubt                     its reads decide
+    refused, PASSING or DOUBTED            a read that went out later decides
+    refused, FINAL or DOUBTED for long     give up on this pipeline
+    SessionClosed                          the supervision ends with it
 
-    a wait of the watcher ends with                         then
-    StatusUnavailable                                       told; the pipeline is read on, nothing is commanded
-    401, 403, 404, an id that no path can hold              give up on this pipeline, and it is read no more
-    SessionClosed, a bug                                    the supervision ends with it
+    a read fails                           then
+    PASSING                                told after `unreachable_after`; it is read on, and nothing is commanded
+    DOUBTED                                told; it is read on, in the rhythm of calm times
+    FINAL or DOUBTED for long              give up on this pipeline, and it is read no more
+    SessionClosed; or the wait ends with   the supervision ends with it
+      an error that no read has raised
 
-A START that waited for the budget is withdrawn when meanwhile the pipeline was seen running, or is supervised no more.
+A START that waited for the budget is withdrawn when meanwhile the pipeline was seen running or was stopped by others, is supervised no
+more, or the block is being left. One that has gone out then is waited for, at most FINISH_BOUND seconds, and told. A pipeline that is
+removed and added again while its START is under way goes on with that one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -38,10 +40,12 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import define, field
 
-from maia_async.errors import MaiaError, MisuseError, SessionClosed, StatusUnavailable
+from maia_async.errors import MisuseError, SessionClosed, StatusUnavailable
 from maia_async.models.streaming import StreamingState
+from maia_async.orchestration.alarms import Alarm, Alarms
 from maia_async.orchestration.charge import Charge
 from maia_async.orchestration.mailbox import Mailbox
+from maia_async.orchestration.refusals import Weight
 from maia_async.orchestration.restarts import Restarts
 from maia_async.orchestration.starting import send_start
 from maia_async.orchestration.stopping import stop_all
@@ -50,7 +54,7 @@ from maia_async.orchestration.supervision import SupervisedState
 from maia_async.orchestration.transitions import STREAMING, Meaning, Track
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline
-from maia_async.tasks import bare
+from maia_async.tasks import FINISH_BOUND, bare
 from maia_async.watching.watched import Waiter, Watched
 
 logger = logging.getLogger("maia_async")
@@ -64,8 +68,8 @@ class Keeper:
     _rules: SuperviseRules
     mailbox: Mailbox
     charges: dict[str, Charge] = field(factory=dict)
-    _due: list[tuple[float, int, Charge]] = field(factory=list)
-    _sequence: itertools.count[int] = field(factory=itertools.count)
+    _flying: dict[str, Charge] = field(factory=dict)  # those with a START under way, removed ones too
+    _alarms: Alarms = field(factory=Alarms)
     _wake: asyncio.Event = field(factory=asyncio.Event)
     _leaving: bool = False
     _broken: bool = False
@@ -79,7 +83,8 @@ class Keeper:
         """Raise MisuseError for a pipeline that cannot be supervised here."""
         if pipeline.runtime is not self._runtime:
             raise another_client(pipeline)
-        known = self.charges.get(pipeline.id)
+        check_free(pipeline, self)
+        known = self.charges.get(pipeline.id) or self._flying.get(pipeline.id)
         if known is not None and known.pipeline.watched is not pipeline.watched:
             raise MisuseError(f"streaming pipeline {pipeline.id} of another project is supervised already")
 
@@ -89,22 +94,27 @@ class Keeper:
         former = self.charges.get(pipeline.id)
         if former is not None and former.track.desired is STREAMING:
             return
-        track = Track(self._rules.start_grace, self._rules.unreachable_after)
-        charge = Charge(pipeline, track, Restarts(self._rules.restart), self.mailbox, self._now())
+        flying = self._flying.get(pipeline.id)
+        if flying is None:
+            track = Track(self._rules.start_grace, self._rules.unreachable_after)
+            charge = Charge(pipeline, track, Restarts(self._rules.restart), self.mailbox, pipeline.subject.orders.mark)
+        else:
+            # The same one again, for it knows of the START: another would send a second one. Only its past is forgotten.
+            charge = flying
+            charge.begins_anew(Restarts(self._rules.restart), pipeline.subject.orders.mark)
         if former is not None:
             charge.resumes(former)
             self.remove(pipeline.id)
         self.charges[pipeline.id] = charge
+        pipeline.subject.supervisor = self
         self._join(charge)
         if former is not None:
             self._runtime.watcher.hasten(pipeline.watched)  # whoever adds it again has just changed something
-            charge.added_at = self._now()  # later than that: no STOP of before is about the new wish
 
     def remove(self, pipeline_id: str) -> None:
         """Leave it as it is; unknown ids are ignored."""
         charge = self.charges.pop(pipeline_id, None)
         if charge is not None:
-            charge.due = None
             self._let_go(charge)
 
     def states(self) -> dict[str, SupervisedState]:
@@ -125,7 +135,12 @@ class Keeper:
             async with anyio.create_task_group() as commands:
                 await self._attend(commands)
                 if self._rules.on_exit == "stop" and not self._broken:
-                    await stop_all(list(self.charges.values()), self._wake)
+                    for charge in self.charges.values():
+                        if Alarm.JOIN in charge.alarms:
+                            self._join(charge)
+                    await stop_all(list(self.charges.values()))
+                else:
+                    await self._finish()
                 commands.cancel_scope.cancel()
         except asyncio.CancelledError:
             self._break(_closed())
@@ -145,15 +160,28 @@ class Keeper:
     async def _attend(self, commands: TaskGroup) -> None:
         while not self._leaving:
             self._wake.clear()
-            now = self._now()
-            while self._due and self._due[0][0] <= now:
-                due, _, charge = heapq.heappop(self._due)
-                if charge.due == due:  # else an older entry of one that was taken back
-                    charge.due = None
+            for charge, alarm in self._alarms.due(self._now()):
+                if alarm is Alarm.START:
                     charge.idle.clear()
+                    self._flying[charge.pipeline.id] = charge
                     commands.start_soon(self._start, charge)
-            with anyio.CancelScope(deadline=self._due[0][0] if self._due else float("inf")):
+                elif alarm is Alarm.JOIN:
+                    self._join(charge)
+                elif charge.failing_since is not None:
+                    charge.unreachable(self._now() - charge.failing_since, charge.failure)
+            with anyio.CancelScope(deadline=self._alarms.next()):
                 await self._wake.wait()
+
+    def is_sending(self) -> bool:
+        """Whether a START has gone out whose end should be waited for."""
+        return any(charge.track.is_sending() for charge in self._flying.values())
+
+    async def _finish(self) -> None:
+        """Let those STARTs end that have gone out. One that still waits for its turn is not waited for."""
+        with anyio.move_on_after(FINISH_BOUND):
+            for charge in list(self._flying.values()):
+                if charge.track.is_sending():
+                    await charge.idle.wait()
 
     def _conclude(self) -> None:
         if not self._concluded:
@@ -174,6 +202,8 @@ class Keeper:
 
     def _join(self, charge: Charge) -> None:
         charge.joined = False
+        charge.alarms.pop(Alarm.JOIN, None)
+        charge.pipeline.subject.on_failure = partial(self._read_failed, charge)
         charge.waiter = self._runtime.watcher.join(
             charge.pipeline.watched, partial(self._observe, charge), partial(self._unwatched, charge)
         )
@@ -181,6 +211,10 @@ class Keeper:
 
     def _let_go(self, charge: Charge) -> None:
         charge.joined = False
+        charge.alarms.clear()
+        subject = charge.pipeline.subject
+        if subject.supervisor is self:
+            subject.on_failure = subject.supervisor = None
         if charge.waiter is not None:
             self._runtime.watcher.leave(charge.waiter)
 
@@ -192,9 +226,10 @@ class Keeper:
 
     def _saw(self, charge: Charge, watched: Watched, state: StreamingState) -> None:
         now = self._now()
+        charge.read_at = watched.asked_at
         charge.shows(state, now)
-        asked = charge.was_asked_to_stop(watched, now)
-        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=asked)
+        charge.news.set()
+        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=charge.was_asked_to_stop(now))
         if found is Meaning.NEEDS_START:
             self._schedule(charge, now)
         elif found is Meaning.DROPPED:
@@ -202,64 +237,87 @@ class Keeper:
             self._schedule(charge, now)
         elif found is Meaning.LOST:
             charge.unreachable(charge.track.unreadable(now), None)
-            if charge.due is None and charge.idle.is_set() and not charge.restarts.tries:
-                charge.dropped(now)
             self._schedule(charge, now)
         elif found is Meaning.STOPPED_BY_OTHERS:
             respected = self._rules.on_external_stop == "respect"
             charge.was_stopped(now, respected=respected)
             if not respected and state is StreamingState.NOT_RUNNING:
                 self._schedule(charge, now)
-        elif found is Meaning.STOPPED and charge.stop_sent_at is not None and watched.asked_at >= charge.stop_sent_at:
-            charge.stopped = True
+
+    def _read_failed(self, charge: Charge, error: Exception) -> None:
+        """Every read that fails passes here; then the watcher tries again, or ends the wait for it."""
+        if isinstance(error, SessionClosed) or charge.refused:
+            return
+        now = self._now()
+        charge.failure = error
+        if charge.failing_since is None:
+            charge.failing_since = now
+            self._alarms.set(charge, Alarm.TELL, now + self._rules.unreachable_after)
             self._wake.set()
+        weight = charge.weight_of(error, now, of_start=False)
+        if charge.reads_refused.met(weight, now):
+            charge.refused = True
+            charge.alarms.clear()
+            charge.given_up(now, error)
+        elif weight is Weight.DOUBTED:
+            charge.unreachable(now - charge.failing_since, error)
 
     def _unwatched(self, charge: Charge, waiter: Waiter) -> None:
         """A wait ended, which only an error does."""
         charge.waiter, charge.joined = None, False
         error = waiter.error or AssertionError("a wait that is never over was")
         if isinstance(error, StatusUnavailable):
-            charge.unreachable(self._runtime.watcher.policy.max_unreachable, error)
             self._join(charge)
-        elif isinstance(error, MaiaError) and not isinstance(error, SessionClosed):
-            self._give_up(charge, error)
-        else:
+        elif error is not charge.failure:
             self._break(error)
+        elif not charge.refused:
+            calm = charge.pipeline.subject.interval(self._runtime.watcher.policy, age=float("inf"), load=0.0, alike=len(self.charges))
+            self._alarms.set(charge, Alarm.JOIN, self._now() + calm)
+            self._wake.set()
 
     # restarting
 
     def _schedule(self, charge: Charge, now: float) -> None:
         """Send START when it is time; once, however often a read asks for it."""
-        if charge.due is not None or not charge.idle.is_set() or self._leaving:
+        if Alarm.START in charge.alarms or not charge.idle.is_set() or self._leaving:
             return
         restarts = charge.restarts
         if charge.track.ran and not restarts.may_restart(now):
-            self._give_up(charge)
+            charge.given_up(now)
             return
         retriers = sum(other.restarts.tries > 0 for other in self.charges.values()) if restarts.tries else 0
         charge.delay = restarts.delay(now, retriers=retriers) if charge.track.ran or restarts.tries else 0.0
-        charge.due = now + charge.delay
-        heapq.heappush(self._due, (charge.due, next(self._sequence), charge))
+        self._alarms.set(charge, Alarm.START, now + charge.delay)
         self._wake.set()
 
     def _may_start(self, charge: Charge) -> bool:
         kept = charge.track.desired is STREAMING and self.charges.get(charge.pipeline.id) is charge and not self._leaving
-        return kept and not (charge.state is not None and (charge.state.is_running or charge.state is StreamingState.STOPPING))
+        if not kept or (self._rules.on_external_stop == "respect" and charge.was_asked_to_stop(self._now())):
+            return False
+        return charge.state is None or not (charge.state.is_running or charge.state is StreamingState.STOPPING)
 
     async def _start(self, charge: Charge) -> None:
-        error = await send_start(charge, self._may_start)
+        try:
+            error = await send_start(charge, self._may_start)
+        finally:
+            del self._flying[charge.pipeline.id]
+        now = self._now()
         if isinstance(error, SessionClosed):
             self._break(error)
-        elif error is not None and self.charges.get(charge.pipeline.id) is charge and charge.is_final(error, self._now()):
-            self._give_up(charge, error)
-
-    def _give_up(self, charge: Charge, error: Exception | None = None) -> None:
-        charge.given_up(self._now(), error)
-        self._wake.set()  # an exit may wait for it
+        elif error is not None:
+            final = charge.starts_refused.met(charge.weight_of(error, now, of_start=True), now)
+            if final and self.charges.get(charge.pipeline.id) is charge and charge.track.desired is STREAMING:
+                charge.given_up(now, error)
 
 
 def _closed() -> SessionClosed:
     return SessionClosed("this Maia client was closed while streaming pipelines were supervised; they were left as they are")
+
+
+def check_free(pipeline: StreamingPipeline, keeper: Keeper | None = None) -> None:
+    """Raise MisuseError when another supervisor than that of `keeper` has the pipeline: each would undo what the other does."""
+    if pipeline.subject.supervisor not in {None, keeper}:
+        raise MisuseError(f"streaming pipeline {pipeline.id} is supervised already, by another supervisor of this client")
 
 
 def another_client(pipeline: StreamingPipeline) -> MisuseError:

@@ -1,11 +1,12 @@
 """The events of a supervisor on their way to the reader: whoever writes never waits, and what nobody takes stays bounded.
 
-    an event comes                  fewer than `limit` unread   `limit` or more unread
-    StreamingTransition             appended                    joined with the last unread one of its pipeline, if there is one
-    RestartAttempted, GaveUp        appended                    appended: these are never dropped
-    any other                       appended                    takes the place of the last unread one of its kind and pipeline
+    an event comes                        fewer than `limit` unread   `limit` or more unread
+    StreamingTransition                   appended                    joined with the last unread one of its pipeline, if there is one
+    RestartAttempted, accepted or in      appended                    appended: these are never dropped
+      doubt; GaveUp
+    any other, a refused restart too      appended                    takes the place of the last unread one of its kind and pipeline
 
-So beyond `limit` there are at most six for each pipeline, and what was restarted and given up. The joined one stands at the end.
+So beyond `limit` there are at most seven for each pipeline, and what was restarted and given up. The joined one stands at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Mailbox:
 
     limit: int
     _unread: OrderedDict[int, SupervisorEvent] = field(factory=OrderedDict)  # a dict is slow to give up its first, again and again
-    _last: dict[tuple[str, type[SupervisorEvent]], int] = field(factory=dict)
+    _last: dict[tuple[str, type[SupervisorEvent], bool], int] = field(factory=dict)
     _numbers: count[int] = field(factory=count)
     _news: asyncio.Event = field(factory=asyncio.Event)
     _error: BaseException | None = None
@@ -38,8 +39,8 @@ class Mailbox:
 
     def put(self, event: SupervisorEvent) -> None:
         """Take an event in, as the table of this module says."""
-        kind = (event.pipeline_id, type(event))
-        if len(self._unread) >= self.limit and not isinstance(event, RestartAttempted | GaveUp):
+        kind = _kind(event)
+        if len(self._unread) >= self.limit and not _is_kept(event):
             former = self._unread.pop(self._last.get(kind, -1), None)
             if isinstance(event, StreamingTransition) and isinstance(former, StreamingTransition):
                 event = joined(former, event)
@@ -70,10 +71,18 @@ class Mailbox:
             self._news.clear()
             await self._news.wait()
         number, event = self._unread.popitem(last=False)
-        kind = (event.pipeline_id, type(event))
+        kind = _kind(event)
         if self._last[kind] == number:
             del self._last[kind]
         return event
+
+
+def _is_kept(event: SupervisorEvent) -> bool:
+    return isinstance(event, GaveUp) or (isinstance(event, RestartAttempted) and event.accepted is not False)
+
+
+def _kind(event: SupervisorEvent) -> tuple[str, type[SupervisorEvent], bool]:
+    return event.pipeline_id, type(event), _is_kept(event)
 
 
 def joined(former: StreamingTransition, later: StreamingTransition) -> StreamingTransition:

@@ -4,12 +4,12 @@
     fewer than `max_restarts`                         restart after full jitter over min(cap, base * 2 ** n)
     `max_restarts`                                    give up
 
-n: those accepted restarts, and the tries since the last of them that were refused or in doubt. After such a try the delay is stretched
+n: those accepted restarts, and the tries since the last of them that were refused. After such a try the delay is stretched
 when more than RETRIERS pipelines are in that state: an agent that is down must not turn hundreds of pipelines against the budget. With a
 cap of 60 s they then send about one START a second together.
 
-The first start of a pipeline is no restart. A restart in doubt (no usable answer) counts as soon as the pipeline is seen running. FLAPS
-drops in the same seconds are flapping, which is told once, until it has calmed down to one.
+The first start of a pipeline is no restart. One without a usable answer counts as accepted when it may have been one, which
+`transitions.py` decides. FLAPS drops in the same seconds are flapping, which is told once, until it has calmed down to one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Restarts:
         self._accepted.append(now)
 
     def failed(self) -> None:
-        """A try was refused, or is in doubt."""
+        """A try was refused, or as good as that."""
         self.tries += 1
 
     def runs(self) -> None:

@@ -1,11 +1,14 @@
 """Sends one START for a supervisor and says how it ended; it neither waits for the pipeline nor sends it again.
 
-it ends with                                       noted                                     told as accepted
-2xx                                                a restart, unless it is the first start   True
-no usable answer, and it was seen running since    the same                                  None
-no usable answer                                   a try; a restart once it is seen running  None
-409 and other refusals, never sent                 a try                                     False
-withdrawn before it went out                       nothing                                   not told
+it ends with                                          noted                                    told as accepted
+2xx                                                   a restart, unless it is the first start  True
+no usable answer, and it may have been a restart      the same                                 None
+no usable answer, and it hardly was one               a try                                    None
+409 and other refusals, never sent                    a try                                    False
+torn off at the end of the block after it went out    nothing: that was the last one           None
+withdrawn before it went out                          nothing                                  not told
+
+Whether it may have been a restart, `Track.doubted` knows.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from maia_async.errors import MaiaError, SessionClosed
+from maia_async.errors import RequestTimedOut, SessionClosed
 from maia_async.orchestration.charge import Charge
 from maia_async.wire.landing import Landing, landing_of
 
@@ -22,14 +25,17 @@ class Withdrawn(Exception):
     """Raised into a START that must not go out any more: the wait for a slot of the budget may be long."""
 
 
-async def send_start(charge: Charge, may_go: Callable[[Charge], bool]) -> MaiaError | None:
-    """Send it if `may_go` still holds when it is its turn. Returns the error that ended it, if any."""
+async def send_start(charge: Charge, may_go: Callable[[Charge], bool]) -> Exception | None:
+    """Send it if `may_go` still holds when it is its turn. Returns the error that ended it, if any, whosever that is."""
     now = asyncio.get_running_loop().time
     first, attempt = not charge.track.ran, charge.restarts.attempt(now())
-    error: MaiaError | None = None
+    error: Exception | None = None
+    sent = False
 
-    def about_to_send(sent: bool) -> None:
-        if not sent:
+    def about_to_send(goes: bool) -> None:
+        nonlocal sent
+        sent = goes
+        if not goes:
             charge.track.withdrawn()
         elif may_go(charge):
             charge.track.sending()
@@ -41,34 +47,33 @@ async def send_start(charge: Charge, may_go: Callable[[Charge], bool]) -> MaiaEr
     except Withdrawn:
         charge.track.withdrawn()
         return None
-    except MaiaError as failure:
+    except asyncio.CancelledError:
+        if sent:
+            error = RequestTimedOut("the supervision ended before the answer came")
+            charge.tried(first=first, attempt=attempt, accepted=None, error=error)
+        raise
+    except Exception as failure:  # noqa: BLE001 - a user's own Auth may raise anything: it fails this START and no other
         error = failure
     finally:
         charge.idle.set()
     if not isinstance(error, SessionClosed):
-        accepted = _note(charge, error, now(), first=first)
+        accepted = _note(charge, error, now(), first=first, sent=sent)
         charge.tried(first=first, attempt=attempt, accepted=accepted, error=error)
     return error
 
 
-def _note(charge: Charge, error: MaiaError | None, now: float, *, first: bool) -> bool | None:
+def _note(charge: Charge, error: Exception | None, now: float, *, first: bool, sent: bool) -> bool | None:
+    in_doubt = error is not None and sent and landing_of(error) is Landing.AMBIGUOUS
     if error is None:
         charge.track.accepted(now)
-        charge.doubt = False
-        _count(charge, now, first=first)
-        return True
-    in_doubt = landing_of(error) is Landing.AMBIGUOUS
-    if in_doubt and not charge.track.start_pends():
-        _count(charge, now, first=first)
+        charge.starts_refused.over()
+    elif not in_doubt:
+        charge.track.refused(now)
+    if error is None or (in_doubt and charge.track.doubted(now)):
+        if first:
+            charge.restarts.runs()
+        else:
+            charge.restarts.accepted(now)
     else:
         charge.restarts.failed()
-        charge.doubt = charge.doubt or (in_doubt and not first)
-    charge.track.failed(now)
-    return None if in_doubt else False
-
-
-def _count(charge: Charge, now: float, *, first: bool) -> None:
-    if first:
-        charge.restarts.runs()
-    else:
-        charge.restarts.accepted(now)
+    return None if in_doubt else error is None

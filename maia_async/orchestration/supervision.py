@@ -7,7 +7,8 @@ a START after a drop                                    RestartAttempted
 many drops in a short time                              Flapping
 too many restarts, or the API refuses us for good       GaveUp
 somebody else stopped it                                ExternallyStopped
-nobody can say for too long what it does                Unreachable
+nobody can say for too long what it does, or a read     Unreachable
+  was refused (401, 403, 404), perhaps for good
 a read says again what it does                          StreamingTransition if it is another state, ReachableAgain
 """
 
@@ -71,8 +72,9 @@ class RestartAttempted(SupervisorEvent):
 class GaveUp(SupervisorEvent):
     """The supervisor starts this pipeline no more, until it is added again.
 
-    With `error` None: it stopped once more after `restarts` accepted restarts within `within` seconds. Else the API refuses its reads or
-    commands for good: unknown (404), forbidden (403), unauthorized (401) or not addressable; a refused read ends the watch, too.
+    With `error` None: it stopped once more after `restarts` restarts within `within` seconds, accepted or in doubt. Else the API refuses
+    its reads or commands for good: unknown (404), forbidden (403) or unauthorized (401), again and again for a minute; a START that is
+    invalid (400) or disabled (410); or an id that cannot be addressed. A refused read ends the watch, too.
     """
 
     restarts: int
@@ -99,7 +101,8 @@ class Flapping(SupervisorEvent):
 class Unreachable(SupervisorEvent):
     """For `seconds` nobody could say what it does: its state is UNKNOWN, or its reads failed (`error`).
 
-    After UNKNOWN it is started again; after failed reads nothing is commanded, and it is read on.
+    Told after `unreachable_after`, or at once when a read is refused (401, 403, 404). After UNKNOWN it is started again; after failed
+    reads nothing is commanded, and it is read on.
     """
 
     seconds: float

@@ -9,11 +9,13 @@ wraps an exception in a group. It stops nothing unless asked, and it starts noth
     one shows NOT_RUNNING after running          restarts it, after a delay that doubles with each restart (`RestartPolicy`)
     it does so too often                         gives up on it, and on no other
     one reads UNKNOWN                            waits; after `unreachable_after` restarts it
+    one is refused (401, 403, 404)               tells it and tries on for a minute before it gives up on it
     somebody else stops one, and a read shows    respects it: leaves it alone until it is added again; or restarts it
       STOPPING
-    the API cannot be read                       tells it, and reads on
+    the API cannot be read                       tells it after `unreachable_after`, and reads on
     the events are not taken                     goes on; see `mailbox.py`
-    the block is left                            leaves them streaming, or stops them (`on_exit`), within 10 s and 0.1 s for each
+    the block is left                            leaves them streaming, or stops them (`on_exit`), within 10 s and 0.1 s for each; a
+                                                 START that has gone out is waited for as long, and told
     the client is closed                         ends with SessionClosed and stops nothing
 """
 
@@ -25,7 +27,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from maia_async.errors import MisuseError, SessionClosed
-from maia_async.orchestration.keeper import Keeper, another_client
+from maia_async.orchestration.keeper import Keeper, another_client, check_free
 from maia_async.orchestration.mailbox import Mailbox
 from maia_async.orchestration.supervise_rules import SuperviseRules
 from maia_async.orchestration.supervision import SupervisedState, SupervisorEvent
@@ -47,7 +49,8 @@ def supervise(
 ) -> Supervisor:
     """Keep `pipelines`, all of one client, streaming for as long as an `async with` block of the result lasts.
 
-    start_grace: seconds after a START in which NOT_RUNNING means "not yet". unreachable_after: seconds of UNKNOWN that are waited for.
+    start_grace: seconds after a START in which NOT_RUNNING means "not yet". unreachable_after: seconds of UNKNOWN, or of failing reads,
+    that are waited for.
     on_external_stop: what a stop by somebody else means. on_exit: what becomes of them when the block is left. The module's table has the
     rest. Raises ConfigurationError, and MisuseError for what is no streaming pipeline.
     """
@@ -85,6 +88,7 @@ class Supervisor:
         for pipeline in self._pipelines:  # all before the first is added: on_exit="stop" must not stop any because another was wrong
             if pipeline.runtime is not self._pipelines[0].runtime:
                 raise another_client(pipeline)
+            check_free(pipeline)
         self._entered = True
         try:
             for pipeline in self._pipelines:
@@ -111,7 +115,7 @@ class Supervisor:
     def add(self, pipeline: StreamingPipeline) -> None:
         """Supervise one more. One that is supervised is left as it is; one that was given up, or whose stop was respected, begins anew.
 
-        Raises MisuseError for a pipeline of another client, and outside the block; SessionClosed after close.
+        Raises MisuseError for a pipeline of another client or another supervisor, and outside the block; SessionClosed after close.
         """
         _check(pipeline)
         if not self._entered:
@@ -120,7 +124,7 @@ class Supervisor:
             raise MisuseError("the block of this supervisor was left: make a new one")
         if self._keeper is None or self._task is None:
             self._keeper = Keeper(pipeline.runtime, self._rules, self._mailbox)
-            self._task = pipeline.runtime.owner.start(self._keeper.run(), name="supervisor")
+            self._task = pipeline.runtime.owner.start(self._keeper.run(), name="supervisor", finishes=self._keeper.is_sending)
             self._task.add_done_callback(self._keeper.ended)
         elif self._task.done():
             raise SessionClosed("this supervisor has ended")

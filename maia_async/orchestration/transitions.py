@@ -4,12 +4,16 @@
 shown the pipeline running since:
 
     NONE      there is none, or the pipeline was seen running since
-    PENDING   it is under way; or it failed, and this look went out before; or it was accepted, at most `start_grace` before this read
-    FAILED    it was refused, or its answer was lost, and this look went out later
-    LATE      it was accepted more than `start_grace` before this read
+    PENDING   it is under way; or it failed, and this read went out before that; or it was accepted, and this read went out at most
+              `start_grace` later
+    FAILED    it was refused, and this read went out later
+    LATE      it was accepted, and this read went out more than `start_grace` later
 
-`asked`: this client sent a STOP that is not the supervisor's, at most `start_grace` ago. `lost`: nothing readable for more than
-`unreachable_after`, since the first such read or the last START. One row fits:
+Without a usable answer it was accepted, as far as we know, when the last readable state before it was NOT_RUNNING: it may have run and
+stopped again between two reads. When nothing was readable since the pipeline ran, it was refused: more likely it never stopped.
+
+`asked`: this client sent a STOP that is not the supervisor's and may have an effect (`resources/orders.py`). `lost`: nothing readable for
+more than `unreachable_after`, since the first such read or the last START. One row fits:
 
     desired      previous     observed               start            asked  lost  meaning
     any          -            UNKNOWN, unseen words  -                -      no    UNREACHABLE
@@ -17,7 +21,8 @@ shown the pipeline running since:
     STREAMING    -            UNKNOWN, unseen words  any other        -      yes   LOST
     other        -            UNKNOWN, unseen words  -                -      yes   UNREACHABLE
     none         -            anything else          -                -      -     STEADY
-    NOT_RUNNING  -            NOT_RUNNING            -                -      -     STOPPED
+    NOT_RUNNING  -            NOT_RUNNING            PENDING          -      -     PENDING            it may still start
+    NOT_RUNNING  -            NOT_RUNNING            any other        -      -     STOPPED
     NOT_RUNNING  -            anything else          -                -      -     STOPPING_AS_ASKED
     STREAMING    STREAMING    STREAMING              -                -      -     STEADY
     STREAMING    -            STREAMING              -                -      -     ARRIVED
@@ -89,7 +94,9 @@ def meaning(
     if desired is None:
         return Meaning.STEADY
     if desired is not STREAMING:
-        return Meaning.STOPPED if observed is NOT_RUNNING else Meaning.STOPPING_AS_ASKED
+        if observed is not NOT_RUNNING:
+            return Meaning.STOPPING_AS_ASKED
+        return Meaning.PENDING if start is Start.PENDING else Meaning.STOPPED
     if observed is STREAMING:
         return Meaning.STEADY if previous is STREAMING else Meaning.ARRIVED
     if observed.is_running:
@@ -130,10 +137,11 @@ class Track:
     unreachable_after: float
     desired: StreamingState | None = STREAMING
     previous: StreamingState | None = None
-    ran: bool = False  # it was seen running, or a START of ours was accepted: the next START is a restart
+    ran: bool = False  # it was seen running, or a START of ours may have landed: the next START is a restart
     _unreadable_since: float | None = None
     _sent: _Sent = _Sent.NOTHING
     _sent_at: float = 0.0
+    _stood: bool = False  # NOT_RUNNING was read before the last START went out, and nothing readable since
 
     def see(self, observed: StreamingState, *, now: float, asked_at: float, asked: bool = False) -> Meaning:
         """What a read means that went out at `asked_at` and was answered `now`; remembered for the next one."""
@@ -148,7 +156,7 @@ class Track:
             self.desired,
             self.previous,
             observed,
-            start=self._start(now, asked_at),
+            start=self._start(asked_at),
             asked=asked,
             lost=self.unreadable(now) > self.unreachable_after,
         )
@@ -162,13 +170,17 @@ class Track:
         """For how many seconds nothing readable was seen."""
         return 0.0 if self._unreadable_since is None else now - self._unreadable_since
 
-    def start_pends(self) -> bool:
-        """Whether a START of ours may have landed that does not show yet."""
-        return self._sent is not _Sent.NOTHING
+    def start_pends(self, asked_at: float) -> bool:
+        """Whether a START of ours may have landed that a read that went out at `asked_at` need not show."""
+        return self._start(asked_at) is Start.PENDING
 
     def sending(self) -> None:
         """A START goes out."""
-        self._sent = _Sent.UNDER_WAY
+        self._sent, self._stood = _Sent.UNDER_WAY, self.previous is NOT_RUNNING
+
+    def is_sending(self) -> bool:
+        """Whether a START is under way that no read has shown yet."""
+        return self._sent is _Sent.UNDER_WAY
 
     def withdrawn(self) -> None:
         """It did not go out in the end."""
@@ -179,9 +191,21 @@ class Track:
         self.ran = True
         self._end(_Sent.ACCEPTED, now)
 
-    def failed(self, now: float) -> None:
-        """It was refused, or its answer was lost."""
+    def refused(self, now: float) -> None:
+        """It was refused."""
         self._end(_Sent.FAILED, now)
+
+    def doubted(self, now: float) -> bool:
+        """No usable answer came: whether it counts as accepted."""
+        if self._stood:
+            self.accepted(now)
+        else:
+            self.refused(now)
+        return self._stood
+
+    def stopped(self) -> None:
+        """A STOP of the supervisor's was accepted: no START of before shows any more."""
+        self._sent = _Sent.NOTHING
 
     def _end(self, sent: _Sent, now: float) -> None:
         if self._sent is _Sent.UNDER_WAY:
@@ -191,9 +215,9 @@ class Track:
             # that is down would take the whole budget.
             self._unreadable_since = now
 
-    def _start(self, now: float, asked_at: float) -> Start:
+    def _start(self, asked_at: float) -> Start:
         if self._sent is _Sent.ACCEPTED:
-            return Start.LATE if now - self._sent_at > self.start_grace else Start.PENDING
+            return Start.LATE if asked_at - self._sent_at > self.start_grace else Start.PENDING
         if self._sent is _Sent.FAILED:
             return Start.FAILED if asked_at >= self._sent_at else Start.PENDING
         return Start.PENDING if self._sent is _Sent.UNDER_WAY else Start.NONE

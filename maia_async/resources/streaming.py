@@ -6,9 +6,11 @@ What a read means for a wait is decided in `stream_wait.py`, what a failed read 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Generator
+from typing import cast
 
-from attrs import define
+from attrs import define, field
 
 from maia_async import errors
 from maia_async.clock import utc_now
@@ -16,6 +18,7 @@ from maia_async.events import StreamingChanged
 from maia_async.governor import Lane
 from maia_async.models.streaming import StreamingPipelineDefinition, StreamingState, definition_problems
 from maia_async.policies import PollPolicy
+from maia_async.resources.orders import Order, Orders
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.stream_wait import START_GRACE, Arrival, Sight, check_seconds, ensured, timeline
 from maia_async.watching.failures import ends_wait
@@ -26,11 +29,18 @@ from maia_async.wire import streaming
 
 @define(slots=True)
 class StreamSubject:
-    """A streaming pipeline for the watcher. It never ends, so only the waiters' own wishes do."""
+    """A streaming pipeline for the watcher. It never ends, so only the waiters' own wishes do.
+
+    All handles of one pipeline share it, so it also holds what else they must share: what was commanded, who supervises it, and who wants
+    to hear of reads that failed (a wait hears only of those that end it).
+    """
 
     _runtime: Runtime
     project_id: str
     pipeline_id: str
+    orders: Orders = field(factory=Orders)
+    supervisor: object | None = None
+    on_failure: Callable[[Exception], None] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -40,13 +50,22 @@ class StreamSubject:
     async def look(self, in_doubt: Callable[[bool], None]) -> Sight:
         """One status read on the polls' lane."""
         spec = streaming.streaming_pipeline_status(self.project_id, self.pipeline_id)
-        word = await self._runtime.exchange.read(spec, Lane.POLL, streaming.read_state, tries=1, ride_out=True, in_doubt=in_doubt)
+        asked_at = asyncio.get_running_loop().time()
+        try:
+            word = await self._runtime.exchange.read(spec, Lane.POLL, streaming.read_state, tries=1, ride_out=True, in_doubt=in_doubt)
+        except Exception as error:
+            if self.on_failure is not None:
+                self.on_failure(error)
+            raise
         self._runtime.observers.note_word(word)
+        if word.is_running:
+            self.orders.ran(asked_at)
         return Sight(word, utc_now())
 
     def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:
         """Every few seconds for a minute after a command, then as their number allows."""
-        return stream_interval(policy, age=age, load=load, streams=alike)
+        jitter = random.random()  # noqa: S311 - it spreads load, it protects nothing
+        return stream_interval(policy, age=age, load=load, streams=alike, jitter=jitter)
 
     def ended_by(self, error: Exception, *, since_trigger: float | None) -> bool:
         """As the table of `watching/failures.py` says."""
@@ -102,6 +121,11 @@ class StreamingPipeline:
     def runtime(self) -> Runtime:
         """What the handles of one client share; for the package's own use."""
         return self._runtime
+
+    @property
+    def subject(self) -> StreamSubject:
+        """What all handles of this pipeline share; for the package's own use."""
+        return cast("StreamSubject", self.watched.subject)
 
     @property
     def last_state(self) -> StreamingState | None:
@@ -160,16 +184,19 @@ class StreamingPipeline:
         check_seconds(timeout=timeout, start_grace=start_grace)
         return await self.arrive(_states(states), timeout=timeout, start_grace=start_grace)
 
-    async def ensure_streaming(self, timeout: float | None = None) -> None:
-        """Start it if it does not run, and wait until it is STREAMING. Doing so again does nothing.
+    async def ensure_streaming(self, timeout: float | None = None, *, start_grace: float = START_GRACE) -> None:
+        """Start it if it does not run, and wait until it is STREAMING. Doing so again does nothing. start_grace: as in `wait_for`.
 
         Raises what `wait_for` raises; StreamingStopped when it stops on the way: it is not restarted here, `supervise` does that. Raises
         what `start` raises, too; a Conflict only when the API has refused for a minute what the state calls for.
         """
-        await ensured(self, StreamingState.STREAMING, timeout)
+        await ensured(self, StreamingState.STREAMING, timeout, start_grace)
 
     async def ensure_stopped(self, timeout: float | None = None) -> None:
-        """Stop it if it runs, and wait until it is NOT_RUNNING. Doing so again does nothing. Raises what `wait_for` and `stop` raise."""
+        """Stop it if it runs, and wait until it is NOT_RUNNING. Doing so again does nothing. Raises what `wait_for` and `stop` raise.
+
+        A START of this client that may not show yet is stopped, too. A STOP that was accepted and has no effect for a minute is sent again.
+        """
         await ensured(self, StreamingState.NOT_RUNNING, timeout)
 
     @property
@@ -178,13 +205,23 @@ class StreamingPipeline:
         return self._runtime.watcher.policy.min_interval
 
     async def arrive(
-        self, wanted: frozenset[StreamingState] | None, *, ran: bool = False, timeout: float | None = None, start_grace: float = START_GRACE
+        self,
+        wanted: frozenset[StreamingState] | None,
+        *,
+        ran: bool = False,
+        timeout: float | None = None,
+        start_grace: float = START_GRACE,
+        stops: bool = False,
     ) -> StreamingState:
-        """`wait_for`, for the package's own use. wanted: None is any state. ran: it was seen running already."""
+        """`wait_for`, for the package's own use.
+
+        wanted: None is any state. ran: it was seen running already. stops: the wait stops the pipeline; see `stream_wait.py`.
+        """
         watcher = self._runtime.watcher
         self.watched.keep_changes()
         now = asyncio.get_running_loop().time()
-        arrival = Arrival(self, wanted, now, ran, start_grace=start_grace, fresh=watcher.policy.min_interval)
+        fresh = watcher.policy.min_interval
+        arrival = Arrival(self, wanted, now, ran, self.subject.orders, start_grace=start_grace, fresh=fresh, stops=stops)
         watcher.look_soon(self.watched)
         await watcher.wait(self.watched, arrival, timeout=timeout)
         return arrival.state
@@ -192,12 +229,29 @@ class StreamingPipeline:
     async def order(self, command: streaming.Command, *, in_doubt: Callable[[bool], None] | None = None) -> None:
         """`start` or `stop`, for the package's own use; `in_doubt` is told what `Exchange.call` tells, and may raise to withdraw it."""
         spec = streaming.command_streaming_pipeline(self.project_id, self.id, command)
+        orders, now = self.subject.orders, asyncio.get_running_loop().time
+        flying: Order | None = None
+
+        def note(sent: bool) -> None:
+            nonlocal flying
+            if in_doubt is not None:
+                in_doubt(sent)
+            if flying is not None:
+                orders.forget(flying)
+            flying = orders.goes_out(command, now()) if sent else None
+
+        failure: BaseException | None = None
         try:
-            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=in_doubt)
+            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=note)
+        except BaseException as error:
+            failure = error
+            raise
         finally:
+            if flying is not None:
+                orders.ended(flying, now(), failure)
             # After a failure, too: it may have landed.
             self._runtime.watcher.hasten(self.watched)
-            self.watched.command, self.watched.commanded = command, self.watched.asks
+            self.watched.commanded = self.watched.asks
 
     def __repr__(self) -> str:
         return f"<StreamingPipeline {self.id} {self.last_state or 'not looked at yet'}>"

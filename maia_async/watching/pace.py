@@ -16,6 +16,9 @@ Interval until the next look at a stream, which has no end:
     STREAM_RATE is what streams may take of the budget in calm times: 500 of them are read every 111 s with 270 requests a minute, 20 of
     them every 15 s with 80. A drop is noticed half an interval later at the median.
 
+    The share streams / STREAM_RATE is stretched or shortened by up to STREAM_SPREAD at random: hundreds that were joined together would be
+    read in pulses for ever. A few need no spreading, so their times stay exact.
+
 First look: at once, except at a run that we started ourselves under a rate limit: it has hardly begun, so that look waits min_interval.
 Without a rate limit reads cost nothing and the first look is at once, too.
 
@@ -36,6 +39,7 @@ STREAM_FRESH: Final = 60.0
 STREAM_BUSY: Final = 3.0
 STREAM_CALM: Final = 15.0
 STREAM_RATE: Final = 4.5
+STREAM_SPREAD: Final = 0.1
 
 
 def run_interval(policy: PollPolicy, *, age: float, load: float) -> float:
@@ -43,12 +47,16 @@ def run_interval(policy: PollPolicy, *, age: float, load: float) -> float:
     return max(policy.min_interval, load, min(policy.max_interval, AGE_SHARE * age))
 
 
-def stream_interval(policy: PollPolicy, *, age: float, load: float, streams: int) -> float:
-    """Seconds until the next look at a stream; its times stretch with `min_interval`, so that a scaled policy scales them."""
+def stream_interval(policy: PollPolicy, *, age: float, load: float, streams: int, jitter: float = 0.5) -> float:
+    """Seconds until the next look at a stream; its times stretch with `min_interval`, so that a scaled policy scales them.
+
+    `jitter` is uniform in 0 to 1.
+    """
     scale = policy.min_interval / PollPolicy().min_interval
     if age < STREAM_FRESH * scale:
         return max(policy.min_interval, load, STREAM_BUSY * scale)
-    return max(policy.min_interval, load, STREAM_CALM * scale, streams * scale / STREAM_RATE)
+    share = streams * scale / STREAM_RATE * (1 + STREAM_SPREAD * (2 * jitter - 1))
+    return max(policy.min_interval, load, STREAM_CALM * scale, share)
 
 
 def load_of(watched: int, rate: float) -> float:

@@ -87,7 +87,6 @@ class Watched:
 
     subject: Subject
     triggered_at: float | None = None
-    command: str | None = None  # the last one that we gave
     since: float | None = None  # what its age counts from: our trigger, the first wait, or the last command
     looked_at: float = NEVER
     asks: int = 0  # looks that went out; `answered` is the number of the last one that came back

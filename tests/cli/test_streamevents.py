@@ -58,6 +58,7 @@ ROWS = [
     (Flapping(drops=4, within=600, **WHICH), "flapping: 4 drops in 10 min", "yellow", True),
     (Unreachable(seconds=300, **WHICH), "unreachable for 5 min", "yellow", True),
     (Unreachable(seconds=600, error=ValueError("no route"), **WHICH), "unreachable for 10 min: no route", "yellow", True),
+    (Unreachable(seconds=0.0, error=ValueError("no route"), **WHICH), "unreachable: no route", "yellow", True),
     (ReachableAgain(current=STREAMING, **WHICH), "reachable again: STREAMING", "", True),
     (SupervisorEvent(**WHICH), "SupervisorEvent", "", True),
 ]

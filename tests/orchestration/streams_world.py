@@ -55,8 +55,10 @@ class Sent:
 class World:
     """The server, and one client of it. `commands`, `reads`: what is scripted for the next ones, by pipeline.
 
-    An int is answered with that status instead of being looked at; "lost" is carried out and its answer lost; "late" is answered after 5 s.
-    A callable is called with the world just before the command is looked at.
+    An int is answered with that status instead of being looked at; "lost" is carried out and its answer lost; "broken" is carried out and
+    answered 500; "ignored" is accepted and not carried out; "late" is answered after 5 s, "never" after 1000 s, a read after a float's
+    seconds. A callable is called with the world just before the command is looked at. An exception is raised before anything is sent, as a
+    user's own Auth may.
     Commands pass the `gate` before they go out, as they wait for a slot of the budget.
     """
 
@@ -117,13 +119,15 @@ class World:
 
     async def call(self, spec: RequestSpec, lane: Any, *, in_doubt: Callable[[bool], None] | None = None, **options: Any) -> Reply:
         name, _, what = spec.path.removeprefix("/v1/projects/p/streaming-pipelines/").partition("/")
+        plan = (self.reads if what == "status" else self.commands)[name]
         if what == "commands":
             await self.gate.wait()
+        if plan and isinstance(plan[0], Exception):
+            raise plan.popleft()
         if in_doubt is not None:
             in_doubt(True)
         known = self.shown.get(name)
         await anyio.sleep(self.latency)
-        plan = (self.reads if what == "status" else self.commands)[name]
         planned = plan.popleft() if plan else None
         if what == "status":
             reply = await self._read(name, planned)
@@ -148,11 +152,12 @@ class World:
         if isinstance(planned, int):
             return Reply(status=planned, headers={}, body=b"")
         stream = self.streams.get(name)
-        return (
-            Reply(status=404, headers={}, body=b"")
-            if stream is None
-            else Reply(status=200, headers={}, body=shown_at(stream, self.now).encode())
-        )
+        if stream is None:
+            return Reply(status=404, headers={}, body=b"")
+        reply = Reply(status=200, headers={}, body=shown_at(stream, self.now).encode())
+        if isinstance(planned, float):
+            await anyio.sleep(planned)
+        return reply
 
     async def _command(self, name: str, word: str, planned: Any, known: str | None) -> Reply:
         if callable(planned):
@@ -160,15 +165,18 @@ class World:
         try:
             if isinstance(planned, int):
                 raise Refused(planned, "scripted")  # noqa: TRY301 - answered in the one place below
-            command(self.streams[name], word, self.now, chance=dice(0, name))
+            if planned != "ignored":
+                command(self.streams[name], word, self.now, chance=dice(0, name))
             status = 202
         except Refused as refusal:
             status = refusal.status
-        self.sent.append(Sent(self.now - BASE, name, word, status, known, planned != "lost"))
-        if planned == "late":
-            await anyio.sleep(5.0)
+        self.sent.append(Sent(self.now - BASE, name, word, status, known, planned not in {"lost", "broken"}))
+        if planned in {"late", "never"}:
+            await anyio.sleep(5.0 if planned == "late" else 1000.0)
         if planned == "lost":
             raise Disconnected("the connection broke")
+        if planned == "broken":
+            status = 500
         return Reply(status=status, headers={}, body=b"")
 
 

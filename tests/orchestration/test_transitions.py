@@ -42,7 +42,8 @@ ROWS: list[tuple[Any, Any, Any, Any, Any, Any, Meaning]] = [
     (STREAMING, ANY, (UNKNOWN, UNSEEN), (Start.NONE, Start.FAILED, Start.LATE), ANY, True, Meaning.LOST),
     ((None, NOT_RUNNING), ANY, (UNKNOWN, UNSEEN), ANY, ANY, True, Meaning.UNREACHABLE),
     (None, ANY, READABLE, ANY, ANY, ANY, Meaning.STEADY),
-    (NOT_RUNNING, ANY, NOT_RUNNING, ANY, ANY, ANY, Meaning.STOPPED),
+    (NOT_RUNNING, ANY, NOT_RUNNING, Start.PENDING, ANY, ANY, Meaning.PENDING),
+    (NOT_RUNNING, ANY, NOT_RUNNING, (Start.NONE, Start.FAILED, Start.LATE), ANY, ANY, Meaning.STOPPED),
     (NOT_RUNNING, ANY, (STARTING, SNAPSHOTTING, STREAMING, STOPPING), ANY, ANY, ANY, Meaning.STOPPING_AS_ASKED),
     (STREAMING, STREAMING, STREAMING, ANY, ANY, ANY, Meaning.STEADY),
     (STREAMING, (None, STARTING, SNAPSHOTTING, STOPPING, NOT_RUNNING), STREAMING, ANY, ANY, ANY, Meaning.ARRIVED),
@@ -96,18 +97,19 @@ def track(**fields: Any) -> Track:
     return Track(GRACE, UNREACHABLE, **fields)
 
 
-def story(kept: Track, *events: tuple[float, Any]) -> list[Meaning]:
-    """What a list of moments means: a state is a read sent and answered then, "send", "accept", "refuse" are a START's."""
+def story(kept: Track, *events: tuple[Any, ...]) -> list[Meaning]:
+    """What a list of moments means: a state is a read sent and answered then, or sent at the third; "send" and the like are a START's."""
     found = []
-    for at, event in events:
+    ends: dict[Any, Any] = {"accept": kept.accepted, "refuse": kept.refused, "doubt": kept.doubted}
+    for at, event, *asked_at in events:
         if event == "send":
             kept.sending()
-        elif event == "accept":
-            kept.accepted(at)
-        elif event == "refuse":
-            kept.failed(at)
+        elif event == "stop":
+            kept.stopped()
+        elif event in ends:
+            ends[event](at)
         else:
-            found.append(kept.see(event, now=at, asked_at=at))
+            found.append(kept.see(event, now=at, asked_at=asked_at[0] if asked_at else at))
     return found
 
 
@@ -129,7 +131,19 @@ M = Meaning
         ([(0, "send"), (1, "accept"), (61.1, NOT_RUNNING), (62, NOT_RUNNING)], [M.DROPPED, M.NEEDS_START]),
         # Seen running before its START was answered: the next NOT_RUNNING is a drop, not a start that does not show yet.
         ([(0, "send"), (1, STARTING), (2, "accept"), (3, NOT_RUNNING)], [M.PROGRESS, M.DROPPED]),
+        # Late is a read that went out late, not one that came back late.
+        ([(0, "send"), (1, "accept"), (70, NOT_RUNNING, 61), (71, NOT_RUNNING, 62)], [M.PENDING, M.DROPPED]),
         ([(0, "send"), (1, "refuse"), (2, NOT_RUNNING)], [M.NEEDS_START]),
+        # No usable answer: it may have landed, unless it may as well have run all the time.
+        (
+            [(0, NOT_RUNNING), (0, "send"), (1, "doubt"), (2, NOT_RUNNING), (62, NOT_RUNNING)],
+            [M.NEEDS_START, M.PENDING, M.DROPPED],
+        ),
+        (
+            [(0, NOT_RUNNING), (1, UNKNOWN), (1, "send"), (2, "doubt"), (3, NOT_RUNNING)],
+            [M.NEEDS_START, M.UNREACHABLE, M.PENDING],
+        ),
+        ([(0, STREAMING), (1, UNKNOWN), (1, "send"), (2, "doubt"), (3, NOT_RUNNING)], [M.ARRIVED, M.UNREACHABLE, M.NEEDS_START]),
         ([(0, "send"), (1, STARTING), (2, "refuse"), (3, NOT_RUNNING)], [M.PROGRESS, M.DROPPED]),
         # A snapshot of hours.
         ([(0, STARTING), (9, SNAPSHOTTING), (90_000, SNAPSHOTTING), (90_001, STREAMING)], [M.PROGRESS] * 3 + [M.ARRIVED]),
@@ -163,13 +177,30 @@ def test_what_is_remembered_between_two_reads(events: list[tuple[float, Any]], e
 def test_a_look_that_went_out_before_a_failed_start_does_not_decide_about_it() -> None:
     kept = track(previous=NOT_RUNNING)
     kept.sending()
-    kept.failed(5.0)
+    kept.refused(5.0)
 
     assert kept.see(NOT_RUNNING, now=6.0, asked_at=4.9) is Meaning.PENDING
     assert kept.see(NOT_RUNNING, now=7.0, asked_at=6.5) is Meaning.NEEDS_START
 
 
-@pytest.mark.parametrize(("events", "ran"), [([(0, NOT_RUNNING)], False), ([(0, STARTING)], True), ([(0, "send"), (1, "accept")], True)])
+def test_a_start_of_before_a_stop_that_was_accepted_shows_no_more() -> None:
+    kept = track()
+    story(kept, (0, NOT_RUNNING), (0, "send"), (1, "accept"))
+    kept.desired = NOT_RUNNING
+    assert story(kept, (2, NOT_RUNNING), (3, "stop"), (4, NOT_RUNNING)) == [M.PENDING, M.STOPPED]
+
+
+@pytest.mark.parametrize(
+    ("events", "ran"),
+    [
+        ([(0, NOT_RUNNING)], False),
+        ([(0, STARTING)], True),
+        ([(0, "send"), (1, "accept")], True),
+        ([(0, "send"), (1, "refuse")], False),
+        ([(0, NOT_RUNNING), (0, "send"), (1, "doubt")], True),
+        ([(0, UNKNOWN), (0, "send"), (1, "doubt")], False),
+    ],
+)
 def test_the_next_start_is_a_restart_once_it_ran_or_was_started(events: list[tuple[float, Any]], ran: bool) -> None:
     kept = track()
     story(kept, *events)
@@ -252,8 +283,8 @@ def moved(name: str, previous: StreamingState | None, current: StreamingState, d
     return StreamingTransition(at=AT, pipeline_id=name, previous=previous, current=current, duration=duration)
 
 
-def restarted(name: str, attempt: int) -> RestartAttempted:
-    return RestartAttempted(at=AT, pipeline_id=name, attempt=attempt, accepted=True, error=None, delay=0.0)
+def restarted(name: str, attempt: int, *, accepted: bool | None = True) -> RestartAttempted:
+    return RestartAttempted(at=AT, pipeline_id=name, attempt=attempt, accepted=accepted, error=None, delay=0.0)
 
 
 async def taken(box: Mailbox) -> list[Any]:
@@ -294,6 +325,17 @@ async def test_a_full_mailbox_joins_transitions_by_pipeline_and_drops_no_restart
         gave_up,
         moved("b", None, UNKNOWN, None),
     ]
+
+
+async def test_restarts_that_were_refused_again_and_again_are_told_by_the_last_of_them() -> None:
+    box = Mailbox(1)
+    for attempt, accepted in enumerate([False, False, True, False, None, False, None, False], start=1):
+        box.put(restarted("a", attempt, accepted=accepted))
+        box.put(restarted("b", attempt, accepted=True))
+
+    told = await taken(box)
+    assert [(event.attempt, event.accepted) for event in told if event.pipeline_id == "a"] == [(3, True), (5, None), (7, None), (8, False)]
+    assert len(told) == 4 + 8
 
 
 async def test_a_mailbox_that_nobody_reads_stays_bounded_and_remembers_where_everything_began() -> None:

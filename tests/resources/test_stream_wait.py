@@ -8,6 +8,7 @@ import pytest
 
 from maia_async import ConfigurationError, StreamingState, StreamingStopped
 from maia_async.clock import utc_now
+from maia_async.resources.orders import Orders
 from maia_async.resources.stream_wait import Arrival, Meaning, Next, Sight, check_seconds, meaning, next_step, timeline
 from maia_async.watching.watched import Watched
 
@@ -15,7 +16,8 @@ STARTING, SNAPSHOTTING, STREAMING, STOPPING, NOT_RUNNING, UNKNOWN = StreamingSta
 PAUSED: Final = StreamingState("PAUSED")
 EVERY: Final = [*StreamingState, PAUSED]
 BOTH: Final = [False, True]
-ARRIVED, GOING_ON, STOPPED = Meaning
+RUNNING: Final = (STARTING, SNAPSHOTTING, STREAMING)
+ARRIVED, GOING_ON, STOPPED, IGNORED = Meaning
 
 
 @pytest.mark.parametrize("late", BOTH)
@@ -53,6 +55,15 @@ def test_waiting_for_anything_else_nothing_is_a_failure(observed: StreamingState
     assert meaning(wanted, observed, ran=ran, late=late) is GOING_ON
 
 
+@pytest.mark.parametrize("observed", EVERY)
+def test_one_that_runs_on_long_after_our_stop_has_not_heard_it(observed: StreamingState) -> None:
+    there = observed is NOT_RUNNING
+    ignored = IGNORED if observed in RUNNING else GOING_ON
+    for ran in BOTH:
+        assert meaning(frozenset({NOT_RUNNING}), observed, ran=ran, late=True, stops=True) is (ARRIVED if there else ignored)
+        assert meaning(frozenset({NOT_RUNNING}), observed, ran=ran, late=False, stops=True) is (ARRIVED if there else GOING_ON)
+
+
 @pytest.mark.parametrize(
     ("desired", "observed", "expected"),
     [
@@ -74,6 +85,8 @@ def test_waiting_for_anything_else_nothing_is_a_failure(observed: StreamingState
 )
 def test_what_ensure_does_next(desired: StreamingState, observed: StreamingState, expected: Next) -> None:
     assert next_step(desired, observed) is expected
+    pending = Next.STOP if (desired, observed) == (NOT_RUNNING, NOT_RUNNING) else expected
+    assert next_step(desired, observed, start_pends=True) is pending
 
 
 class Handle:
@@ -82,13 +95,15 @@ class Handle:
     id = "s-1"
 
 
-def a_wait(wanted: StreamingState | None = STREAMING, *, began: float = 100.0, **options: Any) -> Arrival:
-    return Arrival(Handle(), None if wanted is None else frozenset({wanted}), began, **options)  # type: ignore[arg-type]  # it needs the id only
+def a_wait(wanted: StreamingState | None = STREAMING, *, orders: Orders | None = None, ran: bool = False, **options: Any) -> Arrival:
+    states = None if wanted is None else frozenset({wanted})
+    return Arrival(Handle(), states, 100.0, ran, orders or Orders(), **options)  # type: ignore[arg-type]  # it needs the id only
 
 
-def seen(word: StreamingState, *, at: float, answered: int = 1, commanded: int = 0, **known: Any) -> Watched:
-    """A pipeline whose last read came back `at`."""
-    watched = Watched(object(), looked_at=at, answered=answered, commanded=commanded, **known)  # type: ignore[arg-type]  # nobody asks it
+def seen(word: StreamingState, *, at: float, asked_at: float | None = None, answered: int = 1, commanded: int = 0) -> Watched:
+    """A pipeline whose last read came back `at`, and went out `asked_at` or in the same moment."""
+    watched = Watched(object(), looked_at=at, answered=answered, commanded=commanded)  # type: ignore[arg-type]  # nobody asks it
+    watched.asked_at = at if asked_at is None else asked_at
     watched.keep_changes()
     watched.saw(Sight(word, utc_now()))
     return watched
@@ -119,27 +134,39 @@ def test_what_was_seen_before_a_failed_read_is_no_news() -> None:
     assert not a_wait()(Watched(object()))  # type: ignore[arg-type]  # nobody asks it
 
 
+def commanded(word: Any, sent_at: float | None, ended_at: float | None) -> Orders:
+    orders = Orders()
+    if sent_at is not None:
+        order = orders.goes_out(word, sent_at)
+        if ended_at is not None:
+            orders.ended(order, ended_at)
+    return orders
+
+
 @pytest.mark.parametrize(
-    ("at", "command", "since", "stopped"),
+    ("at", "asked_at", "command", "sent", "ended", "stopped"),
     [
-        (160.0, None, None, False),  # exactly the grace, from the beginning of the wait
-        (160.1, None, None, True),
-        (110.0, "START", 49.0, True),  # our START is longer ago than the grace
-        (110.0, "START", 50.0, False),
-        (200.0, "START", 150.0, False),  # a START during the wait begins it anew
-        (110.0, "STOP", 49.0, False),  # a STOP is no START
-        (110.0, None, 49.0, False),
+        (160.0, None, None, None, None, False),  # exactly the grace, from the beginning of the wait
+        (160.1, None, None, None, None, True),
+        (190.0, 160.0, None, None, None, False),  # late is a read that went out late, not one that came back late
+        (190.0, 160.1, None, None, None, True),
+        (160.0, 170.0, None, None, None, False),  # the next look is under way: what is shown is older
+        (110.0, None, "START", 48.0, 49.0, True),  # our START is longer ago than the grace
+        (110.0, None, "START", 48.0, 50.0, False),
+        (200.0, None, "START", 150.0, 150.0, False),  # a START during the wait begins it anew
+        (900.0, None, "START", 150.0, None, False),  # it is still in flight
+        (110.0, None, "STOP", 48.0, 49.0, False),  # a STOP is no START
     ],
 )
 def test_the_grace_counts_from_our_start_or_from_the_beginning_of_the_wait(
-    at: float, command: str | None, since: float | None, stopped: bool
+    at: float, asked_at: float | None, command: str | None, sent: float | None, ended: float | None, stopped: bool
 ) -> None:
-    watched = seen(NOT_RUNNING, at=at, command=command, since=since)
+    watched, orders = seen(NOT_RUNNING, at=at, asked_at=asked_at), commanded(command, sent, ended)
     if not stopped:
-        assert not a_wait()(watched)
+        assert not a_wait(orders=orders)(watched)
         return
     with pytest.raises(StreamingStopped) as caught:
-        a_wait()(watched)
+        a_wait(orders=orders)(watched)
     assert str(caught.value) == "streaming pipeline s-1 stopped on its way to STREAMING: NOT_RUNNING"
     assert caught.value.pipeline.id == "s-1"
     assert [word for word, _ in caught.value.timeline] == [NOT_RUNNING]

@@ -139,7 +139,7 @@ async def streaming(project: Project) -> None:
     assert_type(await pipeline, StreamingState)
     assert_type(await pipeline.wait_for("STREAMING", "SNAPSHOTTING", timeout=5), StreamingState)
     assert_type(await pipeline.definition(), StreamingPipelineDefinition)
-    await pipeline.ensure_streaming(timeout=60)
+    await pipeline.ensure_streaming(timeout=60, start_grace=30)
     await pipeline.ensure_stopped()
     assert_type([item async for item in project.streaming_pipelines.list()], list[StreamingPipelineDefinition])
     async with supervise([pipeline], restart=RestartPolicy(max_restarts=5), on_exit="stop") as supervisor:

@@ -33,6 +33,13 @@ def test_the_interval_of_streams_is_the_table(age: float, load: float, streams: 
     assert stream_interval(POLICY, age=age, load=load, streams=streams) == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(("streams", "least", "most"), [(500, 100.0, 1100 / 9), (67, 15.0, 16.377), (50, 15.0, 15.0)])
+def test_many_streams_are_spread_over_their_interval_and_few_are_exact(streams: int, least: float, most: float) -> None:
+    found = [stream_interval(POLICY, age=60, load=0.0, streams=streams, jitter=jitter) for jitter in (0.0, 1.0)]
+    assert found == pytest.approx([least, most], abs=1e-3)
+    assert {stream_interval(POLICY, age=59, load=0.0, streams=streams, jitter=jitter) for jitter in (0.0, 0.3, 1.0)} == {3.0}
+
+
 SECONDS = st.floats(0, 1e7)
 POLICIES = st.builds(lambda least, more: PollPolicy(min_interval=least, max_interval=least + more), st.floats(0.01, 60), st.floats(0, 600))
 
