@@ -66,6 +66,10 @@ async def test_the_python_blocks_run(
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("maia_async")] == []
 
 
+def test_the_python_blocks_use_the_project_that_the_commands_use() -> None:
+    assert [block for block in PYTHON if 'project("' in block] == []  # `maia streaming list` shows what the block has created
+
+
 def test_the_set_up_commands_are_the_ones_that_ci_runs() -> None:
     setup = [line for line in SHELL if line.startswith("python3 -m venv")]
     assert len(setup) == 2

@@ -88,9 +88,9 @@ class Charge:
             last_event=self.last_event,
         )
 
-    def was_asked_to_stop(self, now: float) -> bool:
-        """Whether this client, but not the supervisor, sent a STOP a moment ago."""
-        return self.pipeline.subject.orders.stop_asked(now, grace=self.track.start_grace, after=self.added)
+    def was_asked_to_stop(self) -> bool:
+        """Whether this client, but not the supervisor, sent a STOP that may have an effect."""
+        return self.pipeline.subject.orders.stop_asked(grace=self.track.start_grace, after=self.added)
 
     def weight_of(self, error: Exception, now: float, *, of_start: bool) -> Weight:
         """What an error says about the next try."""

@@ -7,7 +7,7 @@ whether an error is final in `refusals.py`.
     a meaning            then
     NEEDS_START          the first START at once; any other after the delay of `restarts.py`, or give up
     DROPPED              counted, and the same
-    LOST                 told, and the same
+    LOST                 told, and the same, but for one that this client has stopped meanwhile ("respect")
     STOPPED_BY_OTHERS    told; "respect": left alone; "restart": as a drop, once it shows NOT_RUNNING
     any other            nothing
 
@@ -86,7 +86,7 @@ class Keeper:
         check_free(pipeline, self)
         known = self.charges.get(pipeline.id) or self._flying.get(pipeline.id)
         if known is not None and known.pipeline.watched is not pipeline.watched:
-            raise MisuseError(f"streaming pipeline {pipeline.id} of another project is supervised already")
+            raise another_project(pipeline)
 
     def add(self, pipeline: StreamingPipeline) -> None:
         """Keep it streaming from now on; one that is kept already is left as it is."""
@@ -229,7 +229,7 @@ class Keeper:
         charge.read_at = watched.asked_at
         charge.shows(state, now)
         charge.news.set()
-        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=charge.was_asked_to_stop(now))
+        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=charge.was_asked_to_stop())
         if found is Meaning.NEEDS_START:
             self._schedule(charge, now)
         elif found is Meaning.DROPPED:
@@ -237,7 +237,8 @@ class Keeper:
             self._schedule(charge, now)
         elif found is Meaning.LOST:
             charge.unreachable(charge.track.unreadable(now), None)
-            self._schedule(charge, now)
+            if self._may_start(charge):
+                self._schedule(charge, now)
         elif found is Meaning.STOPPED_BY_OTHERS:
             respected = self._rules.on_external_stop == "respect"
             charge.was_stopped(now, respected=respected)
@@ -292,7 +293,7 @@ class Keeper:
 
     def _may_start(self, charge: Charge) -> bool:
         kept = charge.track.desired is STREAMING and self.charges.get(charge.pipeline.id) is charge and not self._leaving
-        if not kept or (self._rules.on_external_stop == "respect" and charge.was_asked_to_stop(self._now())):
+        if not kept or (self._rules.on_external_stop == "respect" and charge.was_asked_to_stop()):
             return False
         return charge.state is None or not (charge.state.is_running or charge.state is StreamingState.STOPPING)
 
@@ -318,6 +319,11 @@ def check_free(pipeline: StreamingPipeline, keeper: Keeper | None = None) -> Non
     """Raise MisuseError when another supervisor than that of `keeper` has the pipeline: each would undo what the other does."""
     if pipeline.subject.supervisor not in {None, keeper}:
         raise MisuseError(f"streaming pipeline {pipeline.id} is supervised already, by another supervisor of this client")
+
+
+def another_project(pipeline: StreamingPipeline) -> MisuseError:
+    """The error for a pipeline with the id of one that is supervised, but of another project: events tell the id only."""
+    return MisuseError(f"streaming pipeline {pipeline.id} of another project is supervised already")
 
 
 def another_client(pipeline: StreamingPipeline) -> MisuseError:

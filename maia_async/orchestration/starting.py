@@ -28,16 +28,17 @@ class Withdrawn(Exception):
 async def send_start(charge: Charge, may_go: Callable[[Charge], bool]) -> Exception | None:
     """Send it if `may_go` still holds when it is its turn. Returns the error that ended it, if any, whosever that is."""
     now = asyncio.get_running_loop().time
-    first, attempt = not charge.track.ran, charge.restarts.attempt(now())
+    first, attempt = _standing(charge, now())
     error: Exception | None = None
     sent = False
 
     def about_to_send(goes: bool) -> None:
-        nonlocal sent
+        nonlocal sent, first, attempt
         sent = goes
         if not goes:
             charge.track.withdrawn()
         elif may_go(charge):
+            first, attempt = _standing(charge, now())  # anew: it may have run while this waited for a slot
             charge.track.sending()
         else:
             raise Withdrawn
@@ -60,6 +61,11 @@ async def send_start(charge: Charge, may_go: Callable[[Charge], bool]) -> Except
         accepted = _note(charge, error, now(), first=first, sent=sent)
         charge.tried(first=first, attempt=attempt, accepted=accepted, error=error)
     return error
+
+
+def _standing(charge: Charge, now: float) -> tuple[bool, int]:
+    """Whether a START would be the first one, and else the number of this try."""
+    return not charge.track.ran, charge.restarts.attempt(now)
 
 
 def _note(charge: Charge, error: Exception | None, now: float, *, first: bool, sent: bool) -> bool | None:

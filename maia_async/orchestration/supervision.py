@@ -84,7 +84,10 @@ class GaveUp(SupervisorEvent):
 
 @frozen(kw_only=True)
 class ExternallyStopped(SupervisorEvent):
-    """Somebody else stopped it. `respected`: it is left so, until it is added again; else it is restarted as after a drop."""
+    """Somebody else stopped it, or this client by its own `stop()`.
+
+    `respected`: it is left so, until it is added again; else it is restarted as after a drop.
+    """
 
     respected: bool
 

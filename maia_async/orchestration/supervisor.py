@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from maia_async.errors import MisuseError, SessionClosed
-from maia_async.orchestration.keeper import Keeper, another_client, check_free
+from maia_async.orchestration.keeper import Keeper, another_client, another_project, check_free
 from maia_async.orchestration.mailbox import Mailbox
 from maia_async.orchestration.supervise_rules import SuperviseRules
 from maia_async.orchestration.supervision import SupervisedState, SupervisorEvent
@@ -85,10 +85,13 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise MisuseError("this supervisor has been used: make a new one")
+        by_id: dict[str, StreamingPipeline] = {}
         for pipeline in self._pipelines:  # all before the first is added: on_exit="stop" must not stop any because another was wrong
             if pipeline.runtime is not self._pipelines[0].runtime:
                 raise another_client(pipeline)
             check_free(pipeline)
+            if by_id.setdefault(pipeline.id, pipeline).watched is not pipeline.watched:
+                raise another_project(pipeline)
         self._entered = True
         try:
             for pipeline in self._pipelines:

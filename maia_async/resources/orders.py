@@ -8,7 +8,9 @@
     withdrawn, or not landed after all         nothing
 
     question                                   answer
-    is a stop asked for?                       the last that was sent is a STOP: in flight, or ended at most `grace` ago
+    is a stop asked for?                       the last that was sent is a STOP: in flight, or no read that went out later than `grace`
+                                               after its end showed the pipeline running. Not for `grace` only: an outage, or UNKNOWN,
+                                               may hide for longer what became of it
     may a START still show NOT_RUNNING?        there is one in flight, or given at most `grace` ago; no read that went out later showed
                                                the pipeline running; and no STOP that was given was sent later
     how long ago was the last command?         from its end; in flight it is not over
@@ -40,6 +42,7 @@ class Order:
     ended_at: float | None = None
     given: bool = True  # else a wish
     shown: bool = False  # a START that went out before a read that showed the pipeline running
+    ran_at: float = float("-inf")  # when the last such read went out
 
     def recent(self, at: float, grace: float) -> bool:
         """Whether it is in flight, or ended at most `grace` before `at`."""
@@ -81,11 +84,12 @@ class Orders:
         """A read that went out `asked_at` showed the pipeline running."""
         for order in self._sent:
             order.shown = order.shown or order.sent_at <= asked_at
+            order.ran_at = max(order.ran_at, asked_at)
 
-    def stop_asked(self, now: float, *, grace: float, after: int = 0) -> bool:
+    def stop_asked(self, *, grace: float, after: int = 0) -> bool:
         """The first question above, about what was sent later than when `mark` was `after`."""
         last = self._sent[-1] if self._sent else None
-        return last is not None and last.word == "STOP" and last.number > after and last.recent(now, grace)
+        return last is not None and last.word == "STOP" and last.number > after and last.recent(last.ran_at, grace)
 
     def start_pends(self, at: float, *, grace: float) -> bool:
         """The second question above, about a read that went out at `at`."""

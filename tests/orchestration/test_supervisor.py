@@ -25,6 +25,7 @@ from maia_async import (
     supervise,
 )
 from maia_async.emulator import Emulator, StreamScript
+from maia_async.resources.streaming import stream_of
 
 AT_ONCE = RestartPolicy(base=1e-6, cap=1e-6)
 FAILS = [500] * 1000
@@ -128,6 +129,25 @@ async def test_a_start_that_waited_for_its_turn_is_withdrawn_when_the_pipeline_r
                 made.gate.set()
                 await asyncio.sleep(0.5)
                 assert made.sent == [], change
+
+
+async def test_a_first_start_that_waited_for_its_turn_until_the_pipeline_had_run_is_a_restart() -> None:
+    told = Told()
+    async with world() as made:
+        pipeline = made.make("a", snapshot="never")
+        made.gate.clear()
+        async with supervise([pipeline], restart=AT_ONCE) as supervisor:
+            listening = asyncio.get_running_loop().create_task(told.listen(supervisor))
+            await asyncio.sleep(1)
+            made.other("a", "START")
+            await asyncio.sleep(10)
+            made.drop("a")
+            await asyncio.sleep(10)
+            made.gate.set()
+            await asyncio.sleep(1)
+            assert supervisor.states["a"].restarts == 1
+        await listening
+        assert "21 RestartAttempted 1 True" in told.lines()
 
 
 async def test_one_that_was_removed_while_its_start_was_under_way_is_told_how_that_ended_and_is_not_given_up() -> None:
@@ -316,6 +336,9 @@ async def test_what_cannot_be_supervised_is_refused() -> None:
                 pass
         with pytest.raises(MisuseError, match="another client"):
             async with supervise([pipeline, stranger], on_exit="stop"):
+                pass
+        with pytest.raises(MisuseError, match="streaming pipeline a of another project"):
+            async with supervise([pipeline, stream_of(pipeline.runtime, "other", "a")], on_exit="stop"):
                 pass
         assert [sent.word for sent in made.sent] == []  # a mistake in the list stops nothing
         assert ours() == []

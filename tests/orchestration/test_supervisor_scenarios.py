@@ -71,12 +71,17 @@ async def refused_stop(world: World, _: Supervisor) -> None:
         await world.handle("a").stop()
 
 
+def own_stop(world: World, _: Supervisor) -> Any:
+    return world.handle("a").stop()
+
+
 def back(at: int) -> list[str]:
     """A start sent at `at`, without a snapshot."""
     return [f"{at + 1} NOT_RUNNING > STARTING 1", f"{at + 4} STARTING > STREAMING 3"]
 
 
 HERE = "0 - > STREAMING"
+RESPECTED_AT_501 = ("501 ReachableAgain NOT_RUNNING", "501 ExternallyStopped respected")
 ROWS = [
     row("one that streams is adopted and left alone", [HERE], []),
     row("one that does not run is started", ["0 - > NOT_RUNNING", "0 StartAttempted True", *ON_ITS_WAY], [0], running=False),
@@ -375,6 +380,25 @@ ROWS = [
         (20, lambda world, _: world.handle("a").stop()),
         script={"stop_seconds": 0.1},
         commands=("late",),
+    ),
+    row(
+        "a stop by this client is one by others, however long nobody can say what became of it",
+        [HERE, "66 STREAMING > UNKNOWN 66", "366 Unreachable 300", "501 UNKNOWN > NOT_RUNNING 435", *RESPECTED_AT_501],
+        [],
+        (65, own_stop),
+        (65, shows("UNKNOWN")),
+        (500, shows(None)),
+        options={"unreachable_after": 299},
+        until=600,
+    ),
+    row(
+        "a stop by this client that had no effect within the grace is none: a later drop is a drop",
+        [HERE, "141 STREAMING > NOT_RUNNING 141", "141 RestartAttempted 1 True", *back(141)],
+        [141],
+        (20, own_stop),
+        (140, drops),
+        commands=("ignored",),
+        until=150,
     ),
     row(
         "a stop by this client that was refused is none: the next drop is a drop",

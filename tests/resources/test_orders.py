@@ -38,9 +38,12 @@ def remembered(*moments: tuple[Any, ...]) -> Orders:
     [
         ([], False),
         ([(100, "STOP", "a")], True),  # in flight: it may take effect before it is answered
-        ([(10, "STOP", "a"), (90, "a", OK)], True),
-        ([(10, "STOP", "a"), (39, "a", OK)], False),  # too long ago
-        ([(10, "STOP", "a"), (40, "a", OK)], True),
+        ([(10, "STOP", "a"), (15, "ran"), (90, "ran")], True),
+        ([(10, "STOP", "a"), (12, "a", OK)], True),  # however long ago: nothing was read that says otherwise
+        ([(10, "STOP", "a"), (12, "a", OK), (72, "ran")], True),  # it may take so long
+        ([(10, "STOP", "a"), (12, "a", OK), (73, "ran")], False),  # it had no effect, or somebody has started it since
+        ([(10, "STOP", "a"), (12, "a", OK), (73, "ran"), (72, "ran")], False),
+        ([(10, "STOP", "a"), (12, "a", CONFLICT), (73, "ran")], False),
         ([(90, "STOP", "a"), (91, "a", BROKEN)], True),  # it may have landed
         ([(90, "STOP", "a"), (91, "a", Disconnected("broke"))], True),
         ([(90, "STOP", "a"), (91, "a", asyncio.CancelledError())], True),
@@ -58,14 +61,14 @@ def remembered(*moments: tuple[Any, ...]) -> Orders:
     ],
 )
 def test_whether_a_stop_is_asked_for(moments: list[Any], asked: bool) -> None:
-    assert remembered(*moments).stop_asked(100.0, grace=GRACE) is asked
+    assert remembered(*moments).stop_asked(grace=GRACE) is asked
 
 
 def test_a_stop_that_was_sent_before_is_not_about_a_later_wish() -> None:
     orders = remembered((90, "START", "a"), (90, "STOP", "b"), (95, "b", OK))
     assert orders.mark == 2
-    assert orders.stop_asked(100.0, grace=GRACE, after=1)
-    assert not orders.stop_asked(100.0, grace=GRACE, after=2)
+    assert orders.stop_asked(grace=GRACE, after=1)
+    assert not orders.stop_asked(grace=GRACE, after=2)
 
 
 @pytest.mark.parametrize(
