@@ -1,6 +1,6 @@
 """HTTP around the routes: arrival, latency, limit, authorization, faults, log, answer; the routes themselves decide everything else.
 
-    request -> latency in -> arrival (log, limit) -> faults before -> body -> authorization -> route -> faults after -> latency out
+    request -> latency in -> log -> faults before -> whose it is -> limit -> body -> authorization -> route -> faults after -> latency out
 
 aiohttp's low-level server is used and not its application: ids with `%2F` and `..` reach the routes as they were sent, every answer has
 a `Date` of the emulator's clock, and no router or signal is paid for in a server that benchmarks lean on. Only what is not HTTP at all
@@ -33,6 +33,8 @@ from maia_async.emulator.times import http_date
 
 TOKEN: Final = "/oauth/dpc/token"  # noqa: S105 - a path
 DOOR: Final = "/_emulator"
+# Lists of a hundred thousand lengths or ids come through the door.
+_DOOR_BODY: Final = 32 * 1024 * 1024
 _LOGGED_BODY: Final = 64 * 1024
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _logger = logging.getLogger("maia_async.emulator")
@@ -53,7 +55,8 @@ class App:
         try:
             path = request.rel_url.raw_path
             if path == DOOR or path.startswith(DOOR + "/"):
-                reply = self._door.answer(request.method, path[len(DOOR) :], request.rel_url.query, await _body(request), instance=path)
+                body = await _body(request.clone(client_max_size=_DOOR_BODY))
+                reply = self._door.answer(request.method, path[len(DOOR) :], request.rel_url.query, body, instance=path)
             else:
                 reply = await self._answer(request, path)
         except Refused as error:
@@ -79,15 +82,27 @@ class App:
             reply = await service.faults.after(request, reply)
         entry.status = reply.status
         service.answers[reply.status] = service.answers.get(reply.status, 0) + 1
+        if entry.client_id is not None:
+            calls = service.calls.setdefault(entry.client_id, [0, 0])
+            calls[0] += 1
+            calls[1] += reply.status == 429
         await self._pause(service.latency_out)
         return reply
 
     async def _handle(self, request: web.BaseRequest, path: str, entry: LoggedRequest) -> Reply:
         service = self._service
         api = path.startswith(API + "/")
-        if api or path == TOKEN:
-            self._admit(entry.at)
-        body = await _body(request)
+        client = self._bearer(request, entry.at) if api else None
+        if client is not None:
+            entry.client_id = client.client_id
+        if path == TOKEN and len(service.windows) > 1:
+            # Only the body says whose budget it is. By then others may have arrived: a window takes arrivals in order.
+            body = await _body(request)
+            self._admit(service.clock.now(), token.client_of(service, request.headers.get("Content-Type", ""), body))
+        else:
+            if api or path == TOKEN:
+                self._admit(entry.at, client)
+            body = await _body(request)
         # Read again: a body may take its time.
         now = service.clock.now()
         call = Call(
@@ -106,8 +121,10 @@ class App:
             return reply
         if not api:
             raise Refused(404, "No such path")
-        call.client = self._authorized(request, now)
-        entry.client_id = call.client.client_id
+        # Again: a token may end while a body is read.
+        call.client = self._bearer(request, now)
+        if call.client is None:
+            raise Refused(401, "A valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
         is_definition = "streaming-pipelines" in call.segments
         entry.body = _loggable(body, hook=without_secrets if is_definition else None) if body else None
         methods = resource(call.segments)
@@ -118,19 +135,18 @@ class App:
             raise _wrong_method(list(methods))
         return handler(service, call)
 
-    def _admit(self, now: float) -> None:
+    def _admit(self, now: float, client: Credential | None) -> None:
+        """One request on the account of the client, or on the first account for those that nobody answers for."""
         service = self._service
-        wait = service.window.arrive(now)
+        window = next(iter(service.windows.values())) if client is None else service.windows[client.account]
+        wait = window.arrive(now)
         if wait is not None:
             value = retry_after(wait, now=now, speed=service.speed, reading=service.readings.retry_after)
             raise Refused(429, "Rate limit exceeded", headers=None if value is None else {"Retry-After": value})
 
-    def _authorized(self, request: web.BaseRequest, now: float) -> Credential:
+    def _bearer(self, request: web.BaseRequest, now: float) -> Credential | None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        client = self._service.tokens.check(given.strip(), now) if scheme.lower() == "bearer" else None
-        if client is None:
-            raise Refused(401, "A valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
-        return client
+        return self._service.tokens.check(given.strip(), now) if scheme.lower() == "bearer" else None
 
     async def _pause(self, latency: tuple[float, float]) -> None:
         if latency[1]:
@@ -151,13 +167,13 @@ class App:
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    """The body, at most 1 MiB of it (after decompression)."""
+    """The body, at most as much of it (after decompression) as the request allows: 1 MiB outside the control door."""
     if not request.body_exists:
         return b""
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise Refused(413, "The body is larger than 1 MiB") from None
+        raise Refused(413, "The body is too large") from None
     except web.RequestPayloadError:
         raise Refused(HTTPStatus.BAD_REQUEST, "Failed to read request: the body is broken") from None
 

@@ -26,6 +26,12 @@ def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise ConfigurationError(f"{attribute.name} must be a text that is not empty, is {value!r}")
 
 
+def optional_text(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: the same, or None."""
+    if value is not None:
+        text(instance, attribute, value)
+
+
 def flag(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A validator: True or False."""
     if not isinstance(value, bool):
@@ -63,6 +69,20 @@ def span(value: Any) -> Span:
     return least, most
 
 
+def seconds(value: Any) -> float:
+    """A converter: one number of seconds, at least 0."""
+    if not _is_number(value) or value < 0:
+        raise ConfigurationError(f"seconds must be a number of at least 0, are {value!r}")
+    return float(value)
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """The value, which must be a list."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigurationError(f"must be a list, is {value!r}")
+    return value
+
+
 def instant(value: Any) -> float:
     """A converter: seconds since 1970, from a number, an aware datetime (YAML makes them) or an RFC 3339 text."""
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -78,7 +98,12 @@ def _is_number(value: Any) -> bool:
 
 
 def load(kind: type[T], data: Any, path: str) -> T:
-    """An attrs value from a mapping with its field names as keys; `metadata={"load": loader}` on a field handles nested ones."""
+    """An attrs value from a mapping with its field names as keys; `metadata={"load": loader}` on a field handles nested ones.
+
+    A value of the kind is taken as it is: in Python they are mixed with mappings.
+    """
+    if isinstance(data, kind):
+        return data
     where = f"{path}: " if path else ""
     if not isinstance(data, Mapping):
         raise ConfigurationError(f"{where}must be a mapping, is {type(data).__name__}")

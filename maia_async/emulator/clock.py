@@ -1,7 +1,7 @@
 """The emulator's one clock: API seconds, that is, the event loop's clock times the speed on top of a fixed date; it never sleeps.
 
-The wall clock is read once, at the start, and only when no base date is given. With a base date a run is reproducible, and on a
-virtual-time loop it is exact.
+The wall clock is read at the start, when no base date is given, and for those who ask how it maps to API time. With a base date a run
+is reproducible, and on a virtual-time loop it is exact.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
+
+from attrs import frozen
 
 from maia_async.clock import utc_now
 from maia_async.errors import ConfigurationError, MisuseError
@@ -30,6 +32,32 @@ class ClockLike(Protocol):
 
     def advance(self, seconds: float) -> None:
         """Jump ahead by so many API seconds."""
+
+
+@frozen(kw_only=True)
+class ClockReading:
+    """One instant on three clocks, so that what another process on this machine saw can be placed in API time, until the next advance.
+
+        api = now + (time.time() - wall) * speed        api = now + (time.monotonic() - monotonic) * speed
+
+    wall_origin, monotonic_origin: the readings of those clocks at which API time was 0. `monotonic` is the event loop's clock, which is
+    `time.monotonic()` unless a test brings a loop or a clock of its own.
+    """
+
+    now: float
+    speed: float
+    wall: float
+    monotonic: float
+    wall_origin: float
+    monotonic_origin: float
+
+
+def read_clock(clock: ClockLike, speed: float) -> ClockReading:
+    """The three clocks, read one right after the other inside the running loop."""
+    now, monotonic, wall = clock.now(), asyncio.get_running_loop().time(), utc_now().timestamp()
+    return ClockReading(
+        now=now, speed=speed, wall=wall, monotonic=monotonic, wall_origin=wall - now / speed, monotonic_origin=monotonic - now / speed
+    )
 
 
 class Clock:

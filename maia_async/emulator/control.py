@@ -1,6 +1,6 @@
 """The powers over a running emulator that no client of the real Maia has: look at everything, settle runs, move time, change readings.
 
-Those over streaming pipelines are a class of their own beside this one, and are inherited.
+Those over streaming pipelines and over many executions at once are classes of their own beside this one, and are inherited.
 
 The HTTP door offers the same; this object is for tests in the same process. What it is asked wrongly it refuses with ConfigurationError,
 or with `Refused` (404, 409) for runs that are unknown or ended.
@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from attrs import evolve, frozen
 
 from maia_async.emulator import checks
-from maia_async.emulator.executions import TERMINAL, TRIGGERS, Run, finish, finished_at, hold, is_terminal, message_at, status_at
+from maia_async.emulator.clock import ClockReading, read_clock
+from maia_async.emulator.crowdcontrol import CrowdPowers
+from maia_async.emulator.executions import TERMINAL, Run, finished_at, is_terminal, message_at, status_at
+from maia_async.emulator.listfaults import ListFaults
 from maia_async.emulator.problems import Refused, unknown
+from maia_async.emulator.ratelimit import SlidingWindow
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.requestlog import LoggedRequest
 from maia_async.emulator.scenario import DEFAULT_PROJECT, Outcome
-from maia_async.emulator.streamcontrol import StreamPowers
 from maia_async.emulator.streams import shown_at
-from maia_async.emulator.times import floored
 from maia_async.errors import ConfigurationError
-
-_MOST_AT_ONCE: Final = 1_000_000
 
 
 @frozen(kw_only=True)
@@ -49,7 +49,7 @@ class ServerRun:
     grid_variables: Mapping[str, Sequence[Sequence[str]]] | None
 
 
-class Control(StreamPowers):
+class Control(CrowdPowers):
     """`emulator.control`."""
 
     @property
@@ -57,7 +57,7 @@ class Control(StreamPowers):
         """The readings in force."""
         return self._service.readings
 
-    def set_readings(self, readings: Readings | None = None, **changes: Any) -> Readings:
+    def set_readings(self, readings: Readings | None = None, /, **changes: Any) -> Readings:
         """Replace the readings, or some fields of them, from the next request on."""
         unknown_names = set(changes) - {item.name for item in attrs.fields(Readings)}
         if unknown_names:
@@ -65,14 +65,43 @@ class Control(StreamPowers):
         self._service.readings = evolve(readings or self._service.readings, **changes)
         return self._service.readings
 
-    def set_network(self, *, latency_in: object = None, latency_out: object = None, list_lag: float | None = None) -> None:
-        """Replace latencies (seconds, or [least, most]) and the lag of the list; None leaves one as it is."""
+    def set_network(
+        self,
+        *,
+        latency_in: object = None,
+        latency_out: object = None,
+        list_lag: float | None = None,
+        list_status_lag: float | None = None,
+    ) -> None:
+        """Replace latencies (seconds, or [least, most]) and the lags of the list; None leaves one as it is."""
         if latency_in is not None:
             self._service.latency_in = checks.span(latency_in)
         if latency_out is not None:
             self._service.latency_out = checks.span(latency_out)
         if list_lag is not None:
-            self._service.list_lag = checks.span(list_lag)[1]
+            self._service.list_lag = checks.seconds(list_lag)
+        if list_status_lag is not None:
+            self._service.list_status_lag = checks.seconds(list_status_lag)
+
+    def set_list_faults(self, faults: ListFaults | None = None, /, **changes: Any) -> ListFaults:
+        """Replace the faults of the list, or some fields of them, from the next request on; `set_list_faults(ListFaults())` ends them."""
+        strangers = set(changes) - {item.name for item in attrs.fields(ListFaults)}
+        if strangers:
+            raise ConfigurationError(f"unknown faults of lists: {', '.join(sorted(strangers))}")
+        self._service.list_faults = evolve(faults or self._service.list_faults, **changes)
+        return self._service.list_faults
+
+    def set_others(self, requests_per_minute: float, *, account: str | None = None) -> None:
+        """Let others make so many requests in each API minute on the budget of this account, or of all, evenly; 0 ends it."""
+        windows = self._service.windows
+        if account is not None and account not in windows:
+            raise ConfigurationError(f"account must be one of {', '.join(windows)}, is {account!r}")
+        for window in windows.values() if account is None else [windows[account]]:
+            window.set_others(requests_per_minute, self.now)
+
+    def clock(self) -> ClockReading:
+        """How API time maps to the clocks of this machine, until the next advance."""
+        return read_clock(self._service.clock, self._service.speed)
 
     def advance(self, seconds: float) -> None:
         """Let so many API seconds pass at once."""
@@ -100,68 +129,12 @@ class Control(StreamPowers):
         if status in TERMINAL:
             self.finish(execution_id, str(status))
         else:
-            hold(self._unfinished(execution_id), status)
+            self._service.account.hold(self._unfinished(execution_id), self.now, status)
 
     def finish(self, execution_id: str, status: str = "SUCCESS", message: str | None = None) -> None:
         """End a run now."""
         outcome = Outcome(status=status, message=message)
-        finish(self._unfinished(execution_id), self.now, status=status, message=outcome.said)
-
-    def add_execution(
-        self,
-        pipeline_name: str,
-        environment_name: str = "Environment-1",
-        *,
-        project_id: str = DEFAULT_PROJECT,
-        count: int = 1,
-        started_ago: object = 0.0,
-        duration: object = 5.0,
-        status: str = "SUCCESS",
-        message: str | None = None,
-        trigger: str = "DESIGNER",
-        user: str | None = None,
-        schedule_id: str | None = None,
-        execution_tag: str | None = None,
-    ) -> list[str]:
-        """Runs that somebody else started: `count` of them, `started_ago` seconds ago ([least, most] spreads them evenly)."""
-        if not isinstance(count, int) or not 1 <= count <= _MOST_AT_ONCE:
-            raise ConfigurationError(f"count must be between 1 and {_MOST_AT_ONCE}, is {count!r}")
-        if trigger not in TRIGGERS:
-            raise ConfigurationError(f"trigger must be one of {', '.join(TRIGGERS)}, is {trigger!r}")
-        account = self._service.account
-        outcome = Outcome(status=status, message=message)
-        least, most = checks.span(started_ago)
-        shortest, longest = checks.span(duration)
-        project = account.project(project_id)
-        now = self.now
-        if most > now:
-            raise ConfigurationError(f"started_ago reaches back before 1970: {most!r}")
-        runs = []
-        for number in range(count):
-            share = number / max(1, count - 1)
-            started = floored(now - most + (most - least) * share)
-            run_id, sequence = account.take_id()
-            runs.append(
-                Run(
-                    id=run_id,
-                    sequence=sequence,
-                    project_id=project.id,
-                    pipeline_name=pipeline_name,
-                    environment_name=environment_name,
-                    created=started,
-                    started=started,
-                    # A fixed spread and not a draw: a crowd must not change the chances of the runs under test.
-                    ends=floored(started + shortest + (longest - shortest) * (number * 0.618034 % 1)),
-                    outcome=status,
-                    message=outcome.said,
-                    trigger=trigger,
-                    user=user,
-                    schedule_id=schedule_id,
-                    execution_tag=execution_tag,
-                )
-            )
-        account.add(runs)
-        return [run.id for run in runs]
+        self._service.account.finish(self._unfinished(execution_id), self.now, status=status, message=outcome.said)
 
     def enable(self, pipeline_name: str, *, project_id: str = DEFAULT_PROJECT, enabled: bool = True) -> None:
         """Accept triggers of a pipeline again, or answer them with 410."""
@@ -180,13 +153,19 @@ class Control(StreamPowers):
         self._service.tokens.add_static(token, client_id)
 
     def statistics(self) -> dict[str, Any]:
-        """Counts since the start: what arrived, what was answered, and the most arrivals (refused ones included) in any window."""
+        """Counts since the start: what arrived, what was answered, and the most arrivals (refused ones included) in any window.
+
+        `peak_in_window` is that of the account where it is highest. `clients` are API requests with a good token, token calls left out.
+        """
         service = self._service
+        windows = service.windows.values()
         return {
-            "requests": service.window.accepted + service.window.refused,
-            "refused_429": service.window.refused,
-            "peak_in_window": service.window.peak,
-            "window_seconds": service.window.per,
+            "requests": sum(window.accepted + window.refused for window in windows),
+            "refused_429": sum(window.refused for window in windows),
+            "peak_in_window": max(window.peak for window in windows),
+            "window_seconds": max(window.per for window in windows),
+            "accounts": {name: _budget(window) for name, window in service.windows.items()},
+            "clients": {name: {"requests": calls, "refused_429": refused} for name, (calls, refused) in service.calls.items()},
             "answers": {str(status): count for status, count in sorted(service.answers.items())},
             "tokens_issued": service.tokens.issued,
             "executions": len(service.account.runs),
@@ -212,7 +191,14 @@ class Control(StreamPowers):
             "executions": dict(Counter(status_at(run, now) for run in account.runs.values())),
             "streams": dict(Counter(shown_at(stream, now) for stream in account.streams.all.values())),
             "readings": attrs.asdict(service.readings),
-            "network": {"latency_in": service.latency_in, "latency_out": service.latency_out, "list_lag": service.list_lag},
+            "network": {
+                "latency_in": service.latency_in,
+                "latency_out": service.latency_out,
+                "list_lag": service.list_lag,
+                "list_status_lag": service.list_status_lag,
+            },
+            "list_faults": attrs.asdict(service.list_faults),
+            "others": {name: window.others_per_minute for name, window in service.windows.items()},
         }
 
     def _run(self, execution_id: str) -> Run:
@@ -226,6 +212,16 @@ class Control(StreamPowers):
         if is_terminal(run, self.now):
             raise Refused(409, f"execution {execution_id} has ended with {status_at(run, self.now)}; an end never changes")
         return run
+
+
+def _budget(window: SlidingWindow) -> dict[str, int]:
+    return {
+        "requests": window.accepted + window.refused,
+        "refused_429": window.refused,
+        "peak_in_window": window.peak,
+        "others_accepted": window.others_accepted,
+        "others_refused": window.others_refused,
+    }
 
 
 def _snapshot(run: Run, now: float) -> ServerRun:

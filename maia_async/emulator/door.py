@@ -6,10 +6,17 @@
 | GET /statistics                  |                               | counts                                        |
 | GET /requests                    | query: method, path_contains  | the log; DELETE forgets it (204)              |
 | GET /readings                    |                               | all readings; PUT changes those in the body   |
-| PUT /network                     | latency_in, latency_out, list_lag | what is in force now                      |
+| PUT /network                     | as `Control.set_network`      | what is in force now                          |
+| GET /list-faults                 |                               | all faults; PUT changes those in the body     |
+| PUT /others                      | requests_per_minute, account  | requests a minute for each account            |
+| GET /clock                       |                               | as `ClockReading`                             |
 | POST /clock                      | advance                       | `{now}`                                       |
 | GET /executions                  |                               | every run                                     |
 | POST /executions                 | as `Control.add_execution`    | 201 `{ids}`                                   |
+| POST /bulk                       | as `Crowd`, API triggers      | 201 `{ids}`, the oldest start first           |
+| POST /crowds                     | as `Crowd`                    | 201 `{added}`                                 |
+| GET /ends                        |                               | `{ends: {id: API seconds, or null}}`, all runs |
+| POST /ends                       | ids                           | the same for these runs                       |
 | GET /executions/{id}             |                               | the run                                       |
 | PATCH /executions/{id}           | status, message               | the run                                       |
 | GET /streams                     |                               | every streaming pipeline, with its history    |
@@ -66,7 +73,7 @@ class Door:
             raise Refused(400, str(error)) from None
         if payload is None:
             return Reply(204)
-        return Reply(201 if method == "POST" and id_name is None and segments[0] in _IDS else 200, payload)
+        return Reply(201 if method == "POST" and id_name is None and segments[0] in _CREATING else 200, payload)
 
 
 def _requests(control: Control, _: Body, query: Query) -> Any:
@@ -81,6 +88,20 @@ def _clear(control: Control, _: Body, __: Query) -> None:
 def _network(control: Control, body: Body, _: Query) -> Any:
     control.set_network(**body)
     return control.state()["network"]
+
+
+def _others(control: Control, body: Body, _: Query) -> Any:
+    control.set_others(**body)
+    return control.state()["others"]
+
+
+def _ends(control: Control, body: Body, _: Query) -> Any:
+    return {"ends": control.ends(**body)}
+
+
+def _crowd(control: Control, body: Body, _: Query) -> Any:
+    # Without the ids: nobody waits for a crowd, and a hundred thousand of them are 4 MB.
+    return {"added": len(control.add_crowd(**body))}
 
 
 def _advance(control: Control, body: Body, _: Query) -> Any:
@@ -128,6 +149,7 @@ def _enable(control: Control, body: Body, _: Query) -> None:
 
 
 _IDS: Final = {"executions": "execution_id", "streams": "stream_id"}
+_CREATING: Final = frozenset({*_IDS, "bulk", "crowds"})
 _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
     "state": {"GET": lambda control, _, __: control.state()},
     "statistics": {"GET": lambda control, _, __: control.statistics()},
@@ -137,11 +159,19 @@ _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
         "PUT": lambda control, body, _: attrs.asdict(control.set_readings(**body)),
     },
     "network": {"PUT": _network},
-    "clock": {"POST": _advance},
+    "list-faults": {
+        "GET": lambda control, _, __: attrs.asdict(control.set_list_faults()),
+        "PUT": lambda control, body, _: attrs.asdict(control.set_list_faults(**body)),
+    },
+    "others": {"PUT": _others},
+    "clock": {"GET": lambda control, _, __: attrs.asdict(control.clock()), "POST": _advance},
     "executions": {
         "GET": lambda control, _, __: [attrs.asdict(run) for run in control.executions()],
         "POST": lambda control, body, _: {"ids": control.add_execution(**body)},
     },
+    "bulk": {"POST": lambda control, body, _: {"ids": control.add_executions(**body)}},
+    "crowds": {"POST": _crowd},
+    "ends": {"GET": _ends, "POST": lambda control, body, query: _ends(control, {"ids": (), **body}, query)},
     "executions/*": {"GET": lambda control, body, _: attrs.asdict(control.execution(**body)), "PATCH": _settle},
     "streams": {
         "GET": lambda control, _, __: [attrs.asdict(stream) for stream in control.streams()],

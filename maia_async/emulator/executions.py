@@ -18,6 +18,8 @@ Events, all refused once the status is terminal:
     | hold at a word   | held (CANCELLING and UNKNOWN are words too, and so is one that nobody knows)     |
     | release          | not held: the plan goes on as if it had never been                               |
     | finish           | ends now with this outcome; not held, no cancel                                  |
+
+Whoever shows runs late (lists may) calls `remember` before an event, and reads the run `as_of` an earlier instant.
 """
 
 from __future__ import annotations
@@ -25,18 +27,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import define
+from attrs import define, evolve
 
 from maia_async.emulator.times import floored
 
 TERMINAL: Final = frozenset({"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "FORBIDDEN"})
 STATUSES: Final = TERMINAL | {"RUNNING", "CANCELLING", "UNKNOWN"}
+# Until when it was in force; then held, cancel_done, ends, outcome and message.
+Plan = tuple[float, str | None, float | None, float, str, str | None]
 TRIGGERS: Final = ("DESIGNER", "API", "SCHEDULE", "SCHEDULE_RUN_NOW", "UNKNOWN")
 
 
 @define(kw_only=True, eq=False)
 class Run:
-    """One execution on the server. Instants are API seconds in whole milliseconds."""
+    """One execution on the server. Instants are API seconds in whole milliseconds.
+
+    past: plans that were in force until the instant that each begins with. shelf: where the index of the list keeps it.
+    """
 
     id: str
     sequence: int
@@ -60,6 +67,8 @@ class Run:
     children: Mapping[str, str] | None = None
     held: str | None = None
     cancel_done: float | None = None
+    past: tuple[Plan, ...] | None = None
+    shelf: str = ""
 
     @property
     def key(self) -> tuple[float, int]:
@@ -83,9 +92,7 @@ def is_terminal(run: Run, now: float) -> bool:
 
 def finished_at(run: Run, now: float) -> float | None:
     """When it ended, or None."""
-    if not is_terminal(run, now):
-        return None
-    return run.ends if run.cancel_done is None else run.cancel_done
+    return end_of(run) if is_terminal(run, now) else None
 
 
 def message_at(run: Run, now: float) -> str | None:
@@ -93,6 +100,31 @@ def message_at(run: Run, now: float) -> str | None:
     if not is_terminal(run, now):
         return None
     return "Cancelled by request" if run.cancel_done is not None else run.message
+
+
+def end_of(run: Run) -> float | None:
+    """When it ended or will end by its plan; None while it is held."""
+    if run.held is not None:
+        return None
+    return run.ends if run.cancel_done is None else run.cancel_done
+
+
+def last_word(run: Run) -> str:
+    """The status that it has ended with, or will by its plan."""
+    return run.outcome if run.cancel_done is None else "CANCELLED"
+
+
+def remember(run: Run, now: float) -> None:
+    """Keep the plan that is in force until now, for those who see the run late."""
+    run.past = (*(run.past or ()), (floored(now), run.held, run.cancel_done, run.ends, run.outcome, run.message))
+
+
+def as_of(run: Run, then: float) -> Run:
+    """The run with the plan that was in force at that instant."""
+    for until, held, cancel_done, ends, outcome, message in run.past or ():
+        if then < until:
+            return evolve(run, held=held, cancel_done=cancel_done, ends=ends, outcome=outcome, message=message)
+    return run
 
 
 def cancel(run: Run, now: float, *, seconds: float) -> None:

@@ -1,7 +1,8 @@
-"""The account's budget as a sliding window over arrivals, and what a refused client is told; pure, `now` is handed in.
+"""An account's budget as a sliding window over arrivals, and what a refused client is told; pure, `now` is handed in.
 
 A request is accepted when fewer than `requests` were accepted in the last `per` seconds, the instant `per` ago excluded. Refused ones
-do not count. Scope: one window for everybody, since no source says whether it is the account, the credential or the address.
+do not count. Scope: one window for each account, whatever the token, the client id or the address: the vendor says "per account".
+Others, who make no requests here, can be given a share: so many arrivals in each minute, evenly spaced, judged as everybody's are.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from collections import deque
 from typing import Final
 
 from maia_async.emulator.times import http_date
+from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
 
 # Differences of instants around 1.7e9 are off by some 1e-7; without this a client that waits exactly as told could be refused again.
 _TOLERANCE: Final = 1e-6
+_MOST_OF_OTHERS: Final = 1_000_000
 
 
 class SlidingWindow:
-    """Accepts or refuses arrivals. `peak` is the most arrivals (refused ones included) that any window of `per` seconds has seen."""
+    """Accepts or refuses arrivals. `peak` is the most arrivals (refused ones included) that any window of `per` seconds has seen.
+
+    Those of others are counted in `others_accepted` and `others_refused` only.
+    """
 
     def __init__(self, limit: RateLimit | None) -> None:
         self.limit = limit
@@ -26,6 +32,10 @@ class SlidingWindow:
         self.peak = 0
         self.refused = 0
         self.accepted = 0
+        self.others_per_minute = 0.0
+        self.others_accepted = 0
+        self.others_refused = 0
+        self._others_next = math.inf
         self._accepted: deque[float] = deque()
         self._arrived: deque[float] = deque()
 
@@ -36,6 +46,7 @@ class SlidingWindow:
         _expire(self._arrived, horizon)
         self.peak = max(self.peak, len(self._arrived))
         if self.limit is not None:
+            self._let_others_in(now, self.limit.requests)
             _expire(self._accepted, horizon)
             if len(self._accepted) >= self.limit.requests:
                 self.refused += 1
@@ -43,6 +54,33 @@ class SlidingWindow:
             self._accepted.append(now)
         self.accepted += 1
         return None
+
+    def set_others(self, per_minute: float, now: float) -> None:
+        """Others make so many requests in each minute from now on; 0 ends it."""
+        if isinstance(per_minute, bool) or not isinstance(per_minute, int | float) or not 0 <= per_minute <= _MOST_OF_OTHERS:
+            raise ConfigurationError(f"requests_per_minute must be a number from 0 to {_MOST_OF_OTHERS}, is {per_minute!r}")
+        if self.limit is not None:
+            self._let_others_in(now, self.limit.requests)
+        self.others_per_minute = per_minute
+        self._others_next = now + 60 / per_minute if per_minute else math.inf
+
+    def _let_others_in(self, now: float, limit: int) -> None:
+        if self._others_next > now:
+            return
+        step = 60 / self.others_per_minute
+        # Two windows are enough to be as full as after a year. Others who ask for more than the limit are accepted in bursts, as anybody
+        # is who asks again at once; after a silence only the phase of the bursts is another one.
+        missed = math.floor((now - 2 * self.per - self._others_next) / step)
+        if missed > 0:
+            self._others_next += missed * step
+        while self._others_next <= now:
+            _expire(self._accepted, self._others_next - self.per + _TOLERANCE)
+            if len(self._accepted) < limit:
+                self._accepted.append(self._others_next)
+                self.others_accepted += 1
+            else:
+                self.others_refused += 1
+            self._others_next += step
 
 
 def _expire(arrivals: deque[float], horizon: float) -> None:

@@ -6,19 +6,36 @@ number answer questions that no source answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
 from attrs import evolve, field, frozen
 
 from maia_async.emulator import checks
+from maia_async.errors import ConfigurationError
 
 DEFAULT_PAGE_CAP: Final = 100
+FILTERS: Final = ("projectId", "pipelineName", "environmentName", "startedAfter", "startedBefore", "timeFrame", "status", "scheduleId")
 
 
 def _choice(*values: Any) -> Any:
     """A field that takes one of `values`; the first is the default, all of them are listed by `Readings.every`."""
     return field(default=values[0], validator=checks.one_of(*values), metadata={"values": values})
+
+
+def _list_choice(*values: Any) -> Any:
+    """The same for the list of executions: a client sees other rows under some of them, so `Readings.every` leaves them out."""
+    return field(default=values[0], validator=checks.one_of(*values), metadata={"values": values, "list": True})
+
+
+def _filters(value: Any) -> tuple[str, ...]:
+    """A converter: names of filters, or "all"."""
+    names = FILTERS if value == "all" else checks.texts(value) or ()
+    for name in names:
+        if name not in FILTERS:
+            raise ConfigurationError(f"list_ignores must name some of {', '.join(FILTERS)}, or be 'all', holds {name!r}")
+    return tuple(names)
 
 
 @frozen(kw_only=True)
@@ -50,6 +67,18 @@ class Readings:
     streaming_unreachable: a command whose agent is out of reach is "refused" (500), or "accepted" as if it were not.
     extra_fields: unknown fields appear in every object.
     null_fields: absent fields are left out ("omit") or `null`.
+
+    The list of executions; no source answers these, and `every_list` covers them:
+
+    page_tokens: what a token holds: "position" (pages are stable) or "offset" (rows shift between pages); see `pagetoken`.
+    list_statuses: several `status`: "repeated" parameters are any of them and a comma is 400; "any" takes commas too; "single": several
+        are 400; "first": of repeated ones the first counts.
+    list_forbidden: `status=FORBIDDEN`, which the reference leaves out and the guide uses, is "accepted" or "refused" (400).
+    list_times: date-times with a fraction are taken ("any") or 400 ("whole").
+    list_bounds: runs that started exactly at a bound are in ("inclusive", the reference) or not ("exclusive").
+    list_ignores: the filters (names of parameters, or "all") that have no effect, whatever their value.
+    list_unknown: a parameter that nobody knows is "ignored" or "refused" (400).
+    list_access: "open"; "project": 400 without `projectId`; "forbidden": 403, for a role that may read its own runs only.
     """
 
     details: str = _choice("nested", "flat", "guide")
@@ -77,6 +106,16 @@ class Readings:
     streaming_unreachable: str = _choice("refused", "accepted")
     extra_fields: bool = _choice(False, True)
     null_fields: str = _choice("omit", "null")
+    page_tokens: str = _list_choice("position", "offset")
+    list_statuses: str = _list_choice("repeated", "any", "single", "first")
+    list_forbidden: str = _list_choice("accepted", "refused")
+    list_times: str = _list_choice("any", "whole")
+    list_bounds: str = _list_choice("inclusive", "exclusive")
+    list_ignores: tuple[str, ...] = field(
+        default=(), converter=_filters, metadata={"values": ((), ("status",), ("startedAfter", "startedBefore"), FILTERS), "list": True}
+    )
+    list_unknown: str = _list_choice("ignored", "refused")
+    list_access: str = _list_choice("open", "project", "forbidden")
 
     def differences(self) -> dict[str, Any]:
         """The fields that are not at their default: a short name for a test, and what the control door shows."""
@@ -89,17 +128,13 @@ class Readings:
 
     @classmethod
     def every(cls) -> list[Readings]:
-        """A covering list for parametrised tests: the default, each other value of each field alone, and three mixtures."""
-        default = cls()
-        alone = [
-            evolve(default, **{item.name: value})
-            for item in attrs.fields(cls)
-            for value in item.metadata["values"]
-            if value != item.default
-        ]
+        """A covering list for parametrised tests: the default, each other value of each field alone, and three mixtures.
+
+        The readings of the list of executions stay at their defaults.
+        """
+        fields = [item for item in attrs.fields(cls) if "list" not in item.metadata]
         mixtures = [
-            cls(**{item.name: item.metadata["values"][number % len(item.metadata["values"])] for item in attrs.fields(cls)})
-            for number in (1, 2)
+            cls(**{item.name: item.metadata["values"][number % len(item.metadata["values"])] for item in fields}) for number in (1, 2)
         ]
         guide = cls(
             details="guide",
@@ -110,4 +145,15 @@ class Readings:
             null_fields="null",
             extra_fields=True,
         )
-        return [default, *alone, *mixtures, guide]
+        return [*_alone(fields), *mixtures, guide]
+
+    @classmethod
+    def every_list(cls) -> list[Readings]:
+        """The same for the readings of the list of executions: the default, and each other value of each of them alone."""
+        return _alone([item for item in attrs.fields(cls) if "list" in item.metadata])
+
+
+def _alone(fields: Iterable[attrs.Attribute[Any]]) -> list[Readings]:
+    default = Readings()
+    others = [evolve(default, **{item.name: value}) for item in fields for value in item.metadata["values"] if value != item.default]
+    return [default, *others]

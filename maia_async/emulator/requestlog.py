@@ -13,10 +13,10 @@ BOUND: Final = 100_000
 
 @define(kw_only=True)
 class LoggedRequest:
-    """One request: `at` in API seconds at arrival, `path` and `query` as sent, `status` None until answered, `client_id` when authorized.
+    """One request: `at` in API seconds at arrival, `path` and `query` as sent, `status` None until answered.
 
-    `body` is the parsed body; for the token endpoint its grant, client id and audience only, and without texts in the place of secret
-    references for streaming definitions.
+    `client_id` is known when the token was good, even if the request was refused with 429. `body` is the parsed body; for the token
+    endpoint its grant, client id and audience only, and without texts in the place of secret references for streaming definitions.
     """
 
     sequence: int

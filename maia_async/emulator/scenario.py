@@ -11,6 +11,7 @@ A file is YAML or JSON, with the field names below as keys; an unknown key is re
     rate_limit: {requests: 1000, per: 60}
     readings: {details: flat}
     streams: [{name: "orders-*", drop_after: 300}]      # how streaming pipelines behave: see `StreamScript`
+    crowds: [{count: 100000, pipelines: [a, b], started_over: 86400, duration: [10, 1200]}]     # see `Crowd`
     seed: 7
 
 Several projects are given under `projects` instead, each with `id`, `name`, `environments` and `pipelines`.
@@ -29,6 +30,8 @@ from attrs import Attribute, evolve, field, frozen
 
 from maia_async.emulator import checks
 from maia_async.emulator.checks import Span
+from maia_async.emulator.executions import TRIGGERS
+from maia_async.emulator.listfaults import ListFaults
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.streamscript import StreamScript
 from maia_async.emulator.times import parsed_timestamp
@@ -36,6 +39,7 @@ from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
 
 ENDS: Final = ("SUCCESS", "FAILED", "SKIPPED", "FORBIDDEN", "CANCELLED")
+MOST_AT_ONCE: Final = 1_000_000
 DEFAULT_PROJECT: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 STREAMING_PROJECT: Final = "3dda0acf-e646-4f4b-b4f6-e00449b69427"
 STREAMING_AGENT: Final = "2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6"
@@ -174,11 +178,65 @@ class Project:
 
 @frozen(kw_only=True)
 class Credential:
-    """API credentials. `projects` are the ids that they may see (None: all); without any, lists are empty and not an error."""
+    """API credentials.
+
+    projects: the ids that they may see (None: all); without any, lists are empty and not an error.
+    account: whose budget they draw from, whatever their token; the first of a scenario also pays for requests without a good token.
+    """
 
     client_id: str = field(validator=checks.text)
     client_secret: str = field(validator=checks.text, repr=False)
     projects: tuple[str, ...] | None = field(default=None, converter=checks.texts)
+    account: str = field(default="account", validator=checks.text)
+
+
+def _lengths(value: Any) -> tuple[float, ...] | None:
+    return None if value is None else tuple(checks.seconds(item) for item in checks.sequence(value))
+
+
+@frozen(kw_only=True)
+class Crowd:
+    """Many executions at once. They take the names in turn: pipeline by pipeline in the first environment, then in the next one.
+
+    count: how many; as many as `durations` when None. project_id: the guide's project when None, or the first where there is none such.
+    started_over, starting_over: their starts are spread evenly from so many seconds ago to so many seconds ahead. One that lies ahead is
+        in no list, and 404, until then.
+    duration: a number, or [least, most] to draw from with `seed`. durations: one for each run instead, the oldest start first.
+    outcomes: how they end, one after the other.
+    """
+
+    count: int | None = field(default=None)
+    pipelines: tuple[str, ...] = field(default=("crowd",), converter=checks.texts)
+    environments: tuple[str, ...] = field(default=("Environment-1",), converter=checks.texts)
+    project_id: str | None = field(default=None, validator=checks.optional_text)
+    started_over: float = field(default=0.0, validator=checks.number(0))
+    starting_over: float = field(default=0.0, validator=checks.number(0))
+    duration: Span = field(default=(5.0, 5.0), converter=checks.span)
+    durations: tuple[float, ...] | None = field(default=None, converter=_lengths, repr=False)
+    outcomes: tuple[Outcome, ...] = field(
+        default=(Outcome(),), converter=_outcomes, metadata={"load": checks.many(Outcome, short="status")}
+    )
+    trigger: str = field(default="DESIGNER", validator=checks.one_of(*TRIGGERS))
+    user: str | None = field(default=None, validator=checks.optional_text)
+    seed: int = field(default=0, validator=checks.number(-(2**63)))
+
+    def __attrs_post_init__(self) -> None:
+        if not self.pipelines or not self.environments:
+            raise ConfigurationError("pipelines and environments must not be empty")
+        if self.durations is not None and self.count not in {None, len(self.durations)}:
+            raise ConfigurationError(f"count is {self.count!r}, and there are {len(self.durations)} durations")
+        size = len(self.durations) if self.durations is not None else self.count
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_AT_ONCE:
+            raise ConfigurationError(f"count must be between 1 and {MOST_AT_ONCE}, is {size!r}")
+
+    @property
+    def size(self) -> int:
+        """How many runs they are."""
+        return len(self.durations) if self.durations is not None else self.count or 0
+
+
+def _crowds(value: Iterable[Crowd]) -> tuple[Crowd, ...]:
+    return tuple(value)
 
 
 def _scripts(value: Iterable[StreamScript]) -> tuple[StreamScript, ...]:
@@ -235,7 +293,10 @@ class Scenario:
     token_lifetime: seconds that a token is good for (30 minutes per the current documentation).
     rate_limit: requests in any `per` seconds, None for no limit. readings: see `Readings`.
     latency_in, latency_out: seconds before a request is looked at, and before its answer leaves.
-    list_lag: seconds before a run appears in the list of executions. seed: of every random choice.
+    list_lag: seconds before a run appears in the list of executions. list_status_lag: seconds before the list shows a change of status
+        (details show it at once). list_faults: see `ListFaults`.
+    others_per_minute: requests in each API minute that others make on the budget of every account, evenly.
+    crowds: executions that are there from the start. seed: of every random choice.
     streams: how streaming pipelines behave; the first script whose name fits counts, and `StreamScript()` where none does.
     streaming_agents: the agents that a streaming definition may name; None accepts every uuid.
     """
@@ -253,6 +314,10 @@ class Scenario:
     latency_in: Span = field(default=(0.0, 0.0), converter=checks.span)
     latency_out: Span = field(default=(0.0, 0.0), converter=checks.span)
     list_lag: float = field(default=0.0, validator=checks.number(0))
+    list_status_lag: float = field(default=0.0, validator=checks.number(0))
+    list_faults: ListFaults = field(factory=ListFaults, metadata={"load": checks.one(ListFaults)})
+    others_per_minute: float = field(default=0.0, validator=checks.number(0))
+    crowds: tuple[Crowd, ...] = field(default=(), converter=_crowds, metadata={"load": checks.many(Crowd)})
     streams: tuple[StreamScript, ...] = field(default=(), converter=_scripts, metadata={"load": checks.many(StreamScript, short="name")})
     streaming_agents: tuple[str, ...] | None = field(default=(STREAMING_AGENT,), converter=checks.texts)
     seed: int = field(default=0, validator=checks.number(-(2**63)))
@@ -267,6 +332,10 @@ class Scenario:
         known = {item.client_id for item in self.credentials}
         if not isinstance(self.tokens, Mapping) or any(client not in known for client in self.tokens.values()):
             raise ConfigurationError("tokens must map each static token to a client_id of the credentials")
+        places = {item.id for item in self.projects}
+        for crowd in self.crowds:
+            if crowd.project_id is not None and crowd.project_id.lower() not in places:
+                raise ConfigurationError(f"a crowd is in {crowd.project_id!r}, which is no project of the scenario")
 
     @classmethod
     def of(cls, *pipelines: Pipeline, **settings: Any) -> Scenario:

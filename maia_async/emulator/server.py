@@ -77,6 +77,10 @@ class Emulator:
         if not _is_loopback(self._host):
             _logger.warning("the emulator listens on %s, which others can reach; it checks no real credentials", self._host)
         self._clock.start(self.speed)
+        if self.scenario.others_per_minute:
+            self.control.set_others(self.scenario.others_per_minute)
+        for crowd in self.scenario.crowds:
+            self.control.add(crowd)
         self._app = App(self._service, Door(self.control))
         # 64 KiB of request line: an id of ten kilobytes is to be answered with 404, not cut off by the parser.
         server = web.Server(self._app, access_log=None, max_line_size=65536, max_field_size=65536)

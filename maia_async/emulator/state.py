@@ -21,7 +21,7 @@ from typing import Final
 
 from maia_async.emulator.bodies import Order
 from maia_async.emulator.dice import dice, draw, new_id
-from maia_async.emulator.executions import Run, cancel, is_terminal
+from maia_async.emulator.executions import Run, cancel, finish, hold, is_terminal, remember
 from maia_async.emulator.listing import RunIndex
 from maia_async.emulator.problems import Refused, unknown
 from maia_async.emulator.scenario import Environment, Outcome, Pipeline, Project, Scenario
@@ -104,10 +104,23 @@ class Account:
     def cancel(self, run: Run, now: float, *, force: bool) -> None:
         """Accept a cancel of a run that has not ended."""
         pipeline = self._pipelines.get((run.project_id, run.pipeline_name))
-        if force:
-            cancel(run, now, seconds=0.0)
-        elif pipeline is None or not pipeline.ignores_graceful_cancel:
-            cancel(run, now, seconds=draw(self._chance, pipeline.cancel_seconds) if pipeline is not None else 0.0)
+        if pipeline is not None and pipeline.ignores_graceful_cancel and not force:
+            return
+        remember(run, now)
+        cancel(run, now, seconds=draw(self._chance, pipeline.cancel_seconds) if pipeline is not None and not force else 0.0)
+        self.index.changed(run)
+
+    def finish(self, run: Run, now: float, *, status: str, message: str | None) -> None:
+        """End a run that has not ended."""
+        remember(run, now)
+        finish(run, now, status=status, message=message)
+        self.index.changed(run)
+
+    def hold(self, run: Run, now: float, word: str | None) -> None:
+        """Hold a run that has not ended, or release it with None."""
+        remember(run, now)
+        hold(run, word)
+        self.index.changed(run)
 
     def enable(self, project_id: str, pipeline_name: str, *, enabled: bool) -> None:
         """Whether triggers of the pipeline are accepted (else 410)."""
@@ -130,7 +143,7 @@ class Account:
         """Take in runs that nobody triggered through the API; a tag that is taken stays with its holder."""
         crowd = list(runs)
         self.runs.update((run.id, run) for run in crowd)
-        self.index.extend(crowd) if len(crowd) > 1 else self.index.add(crowd[0])
+        self.index.extend(crowd)
         for run in crowd:
             if run.execution_tag is not None:
                 self._tags.setdefault((run.project_id, run.environment_name, run.execution_tag), run)

@@ -31,6 +31,11 @@ def floored(seconds: float) -> float:
     return math.floor(seconds * 1000) / 1000
 
 
+def nearest(seconds: float) -> float:
+    """The instant rounded to whole milliseconds, for a sum of instants and lengths that are whole already."""
+    return round(seconds * 1000) / 1000
+
+
 def timestamp(seconds: float) -> str:
     """`2023-11-24T10:47:46.944Z`, as the guides print it."""
     return (_EPOCH + timedelta(milliseconds=round(seconds * 1000))).isoformat(timespec="milliseconds")[:-6] + "Z"

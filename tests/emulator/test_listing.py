@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maia_async.emulator.executions import Run, status_at
-from maia_async.emulator.listing import Filter, RunIndex, position, token_after
+from maia_async.emulator.listing import Filter, RunIndex
+from maia_async.emulator.pagetoken import Place, parsed, token
 from maia_async.emulator.times import timestamp
 
 
@@ -62,17 +63,18 @@ def test_pages_joined_are_what_a_slow_model_finds(
     found: list[Run] = []
     more = True
     while more:
-        before = position(token_after(found[-1])) if found else None
-        page, more = index.select(evolve(wanted, before=before), limit=limit, now=now)
+        place = parsed(token(Place(before=found[-1].key))) if found else Place()
+        assert place is not None
+        page, more = index.select(evolve(wanted, before=place.before), limit=limit, now=now)
         assert len(page) == limit or not more
         found += page
 
     assert found == expected
 
 
-@pytest.mark.parametrize("token", ["x", "!!!!", "é", "MTIz", "MS4", "A" * 100, "LjE"])
-def test_a_token_of_somebody_else_is_no_position(token: str) -> None:
-    assert position(token) is None
+@pytest.mark.parametrize("text", ["x", "!!!!", "é", "MTIz", "MS4", "A" * 100, "LjE"])
+def test_a_token_of_somebody_else_is_no_place(text: str) -> None:
+    assert parsed(text) is None
 
 
 async def listed(api: Any, query: str) -> list[str]:
@@ -99,7 +101,6 @@ async def test_each_filter_over_http(api: Any) -> None:
     assert await listed(api, "timeFrame=LAST_DAY&status=SUCCESS") == [elsewhere, old]
     assert await listed(api, "status=RUNNING") == [run]
     assert await listed(api, "status=FAILED&status=RUNNING") == [run, failed]
-    assert await listed(api, "status=FAILED,RUNNING") == [run, failed]
     assert await listed(api, "scheduleId=s1") == [old]
     assert await listed(api, "status=FORBIDDEN") == []
 

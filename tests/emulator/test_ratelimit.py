@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maia_async.emulator import Readings
+from maia_async.emulator import Credential, Readings, Scenario
 from maia_async.emulator.ratelimit import SlidingWindow, retry_after, scaled
 from maia_async.policies import RateLimit
 
@@ -80,6 +80,91 @@ async def test_a_date_is_enough_when_counted_from_the_replys_own_date(serve: Any
         assert 60 / speed <= wait <= 60 / speed + 2
         await anyio.sleep(wait)
         assert (await api.get("/v1/projects")).status == 200
+
+
+async def token_of(api: Any, client_id: str) -> str:
+    return str((await api.sign_in(client_id, "s")).body["access_token"])
+
+
+ACCOUNTS = Scenario(
+    credentials=[
+        Credential(client_id="a", client_secret="s", account="one"),
+        Credential(client_id="b", client_secret="s", account="one"),
+        Credential(client_id="c", client_secret="s", account="two"),
+    ],
+    rate_limit=RateLimit(requests=5, per=60),
+)
+
+
+async def test_credentials_and_tokens_of_one_account_share_its_budget_and_another_account_has_its_own(serve: Any) -> None:
+    async with serve(ACCOUNTS) as api:
+        tokens = [await token_of(api, client) for client in ("a", "a", "b", "c")]
+        assert len(set(tokens)) == 4
+        # Three of the five on account "one" are gone for tokens, one on "two".
+        seen = [(await api.get("/v1/projects", token=token)).status for _ in range(2) for token in tokens]
+        assert seen == [200, 200, 429, 200, 429, 429, 429, 200]
+        assert (await api.sign_in("b", "s")).status == 429
+        assert (await api.sign_in("c", "wrong")).status == 429, "whoever does not sign in counts on the first account"
+        assert (await api.sign_in("c", "s")).status == 200
+        assert (await api.get("/v1/projects", token="bad")).status == 429
+        statistics = api.emulator.control.statistics()
+
+    assert statistics["clients"] == {
+        "a": {"requests": 4, "refused_429": 2},
+        "b": {"requests": 2, "refused_429": 2},
+        "c": {"requests": 2, "refused_429": 0},
+    }
+    assert {name: (one["requests"], one["refused_429"]) for name, one in statistics["accounts"].items()} == {"one": (12, 7), "two": (4, 0)}
+    assert (statistics["requests"], statistics["refused_429"], statistics["peak_in_window"]) == (16, 7, 12)
+    assert [entry.client_id for entry in api.emulator.control.requests() if entry.status == 429][:4] == ["b", "a", "a", "b"]
+
+
+async def test_others_eat_the_budget_evenly_and_without_requests(serve: Any) -> None:
+    async with serve(Scenario(rate_limit=RateLimit(requests=100, per=60), others_per_minute=40)) as api:
+        await anyio.sleep(120)
+        answers = [(await api.get("/v1/projects")) for _ in range(70)]
+        assert [answer.status for answer in answers].count(200) == 60
+        # Theirs go away one by one, every 1.5 s, and others take each place at once: ours come back a minute later.
+        await anyio.sleep(50)
+        assert (await api.get("/v1/projects")).status == 429
+        await anyio.sleep(10)
+        assert [(await api.get("/v1/projects")).status for _ in range(61)].count(200) == 60
+        account = api.emulator.control.statistics()["accounts"]["account"]
+        assert (account["others_accepted"], account["others_refused"], account["requests"]) == (120, 0, 132)
+        assert len(api.emulator.control.requests()) == 132
+
+
+async def test_others_may_take_everything_and_stop(api: Any) -> None:
+    assert (await api.door("PUT", "/others", json={"requests_per_minute": 3000})).body == {"account": 3000}
+    await anyio.sleep(100)
+    refused = await api.get("/v1/projects")
+    assert (refused.status, int(refused.headers["Retry-After"]) <= 60) == (429, True)
+    assert api.emulator.control.state()["others"] == {"account": 3000}
+    api.emulator.control.set_others(0, account="account")
+    await anyio.sleep(60)
+    assert (await api.get("/v1/projects")).status == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"requests_per_minute": -1}, {"requests_per_minute": "many"}, {"requests_per_minute": 1, "account": "x"}, {}]
+)
+async def test_others_that_make_no_sense_are_refused(api: Any, wrong: dict[str, Any]) -> None:
+    assert (await api.door("PUT", "/others", json=wrong)).status == 400
+
+
+@pytest.mark.parametrize("rate", [30, 59, 60])
+def test_a_long_silence_leaves_the_window_as_others_would_have_filled_it(rate: float) -> None:
+    patient, hasty = (SlidingWindow(RateLimit(requests=60, per=60)) for _ in range(2))
+    start = 1_767_225_600.0
+    for window in (patient, hasty):
+        window.set_others(rate, start)
+    for second in range(1, 3000):
+        patient._let_others_in(start + second, 60)
+    hasty._let_others_in(start + 2999, 60)
+
+    assert len(hasty._accepted) == len(patient._accepted)
+    free = [window.arrive(start + 2999.5) is None for window in (patient, hasty)]
+    assert free[0] == free[1]
 
 
 @given(st.lists(st.floats(0, 3), max_size=60), st.integers(1, 5))

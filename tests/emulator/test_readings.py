@@ -13,18 +13,25 @@ from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
 
 
-def test_the_covering_list_holds_each_value_of_each_field_and_the_default_first() -> None:
-    every = Readings.every()
-
-    assert every[0] == Readings()
-    for item in attrs.fields(Readings):
-        assert {getattr(reading, item.name) for reading in every} == set(item.metadata["values"])
-    assert len(every) == len(set(every))
+def test_the_covering_lists_hold_each_value_of_each_field_and_the_default_first() -> None:
+    for every, of_list in ((Readings.every(), False), (Readings.every_list(), True)):
+        assert every[0] == Readings()
+        for item in attrs.fields(Readings):
+            values = set(item.metadata["values"]) if ("list" in item.metadata) is of_list else {item.default}
+            assert {getattr(reading, item.name) for reading in every} == values
+        assert len(every) == len(set(every))
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"details": "deep"}, {"trigger_status": 200}, {"details_project_id": 1}, {"streaming_duplicate_name": "409"}, {"max_page_size": 0}],
+    [
+        {"details": "deep"},
+        {"trigger_status": 200},
+        {"details_project_id": 1},
+        {"streaming_duplicate_name": "409"},
+        {"max_page_size": 0},
+        {"list_ignores": ["limit"]},
+    ],
 )
 def test_a_reading_that_does_not_exist_is_refused_by_name(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(change))):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maia_async.emulator import Environment, Outcome, Pipeline, Project, Readings, Scenario, Step, StreamScript
+from maia_async.emulator import Crowd, Environment, ListFaults, Outcome, Pipeline, Project, Readings, Scenario, Step, StreamScript
 from maia_async.emulator.bodies import Order
 from maia_async.emulator.state import Account
 from maia_async.errors import ConfigurationError
@@ -27,12 +27,18 @@ pipelines:
     cancel_seconds: 4
     steps: [one, {name: two, child: plain, timed: false}]
   - {name: old load, enabled: false}
-credentials: [{client_id: me, client_secret: secret, projects: []}]
+credentials: [{client_id: me, client_secret: secret, projects: [], account: ours}]
 tokens: {fixed: me}
 rate_limit: {requests: 10, per: 6}
 readings: {details: flat}
 latency_in: [0.1, 0.2]
 list_lag: 3
+list_status_lag: 2.5
+list_faults: {repeat_more: 2, empty_last: true}
+others_per_minute: 400
+crowds:
+  - {count: 100, pipelines: [a, b], environments: [x], started_over: 60, duration: [1, 9], outcomes: [FAILED], trigger: API, seed: 3}
+  - {durations: [1, 2.5], starting_over: 10, user: ann, project_id: 3fa85f64-5717-4562-b3fc-2c963f66afa6}
 seed: 7
 streams:
   - orders
@@ -69,7 +75,26 @@ def test_a_yaml_file_says_everything_that_python_can(tmp_path: Path) -> None:
     )
     assert (scenario.rate_limit, scenario.readings) == (RateLimit(requests=10, per=6), Readings(details="flat"))
     assert (scenario.latency_in, scenario.list_lag, scenario.seed) == ((0.1, 0.2), 3, 7)
+    assert (scenario.list_status_lag, scenario.list_faults, scenario.others_per_minute) == (
+        2.5,
+        ListFaults(repeat_more=2, empty_last=True),
+        400,
+    )
+    assert scenario.crowds == (
+        Crowd(
+            count=100,
+            pipelines=("a", "b"),
+            environments=("x",),
+            started_over=60,
+            duration=(1, 9),
+            outcomes=(Outcome(status="FAILED"),),
+            trigger="API",
+            seed=3,
+        ),
+        Crowd(durations=(1, 2.5), starting_over=10, user="ann", project_id="3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+    )
     assert scenario.tokens == {"fixed": "me"}
+    assert scenario.credentials[0].account == "ours"
     assert scenario.streams == (
         StreamScript(name="orders"),
         StreamScript(
@@ -127,6 +152,23 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ({"rate_limit": {"requests": 0}}, "rate_limit: RateLimit.requests must be at least 1"),
         ({"readings": {"details": "deep"}}, "readings: details must be one of"),
         ({"tokens": {"x": "nobody"}}, "tokens must map"),
+        ({"list_status_lag": -1}, "list_status_lag must be a number of at least 0"),
+        ({"list_faults": {"repeat_more": 0}}, "list_faults: repeat_more must be 'never', 'every' or the number"),
+        ({"list_faults": {"repeat_more": "all"}}, "repeat_more must be"),
+        ({"list_faults": {"empty_last": 1}}, "empty_last must be true or false"),
+        ({"list_faults": {"repeat": 1}}, "list_faults: unknown key 'repeat'"),
+        ({"readings": {"list_ignores": ["limit"]}}, "list_ignores must name some of projectId"),
+        ({"others_per_minute": -1}, "others_per_minute must be"),
+        ({"crowds": [{"pipelines": ["a"]}]}, r"crowds\[0\]: count must be between 1 and 1000000, is None"),
+        ({"crowds": [{"count": 3, "durations": [1, 2]}]}, "count is 3, and there are 2 durations"),
+        ({"crowds": [{"durations": []}]}, "count must be between 1"),
+        ({"crowds": [{"durations": 5}]}, "must be a list, is 5"),
+        ({"crowds": [{"durations": [-1]}]}, "seconds must be a number of at least 0, are -1"),
+        ({"crowds": [{"count": True}]}, "count must be between 1"),
+        ({"crowds": [{"count": 1, "pipelines": []}]}, "pipelines and environments must not be empty"),
+        ({"crowds": [{"count": 1, "project_id": "elsewhere"}]}, "a crowd is in 'elsewhere', which is no project"),
+        ({"crowds": [{"count": 1, "user": 3}]}, "user must be a text"),
+        ({"crowds": [{"count": 1, "trigger": "ME"}]}, "trigger must be one of"),
         ({"token_lifetime": 0}, "token_lifetime must be a number above 0"),
         ({"streams": [{"droop_after": 1}]}, r"streams\[0\]: unknown key 'droop_after'"),
         ({"streams": [{"name": ""}]}, r"streams\[0\]: name must be a text"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from maia_async.emulator.exchange import Call, Reply
-from maia_async.emulator.routes import executions, projects, streams
+from maia_async.emulator.routes import executions, projects, runlist, streams
 from maia_async.emulator.service import Service
 
 Handler = Callable[[Service, Call], Reply]
@@ -19,7 +19,7 @@ _RESOURCES: Final[dict[str, Resource]] = {
     "v1/projects": {"GET": projects.list_projects},
     "v1/projects/*/environments": {"GET": projects.list_environments},
     "v1/projects/*/published-pipelines": {"GET": projects.list_published_pipelines},
-    "v1/pipeline-executions": {"GET": executions.list_executions},
+    "v1/pipeline-executions": {"GET": runlist.list_executions},
     "v1/projects/*/pipeline-executions": {"POST": executions.trigger},
     "v1/projects/*/pipeline-executions/*": {"GET": executions.details, "PATCH": executions.terminate},
     "v1/projects/*/pipeline-executions/*/status": {"GET": executions.status},
