@@ -194,9 +194,12 @@ class Budget:
         """Requests per second that polls can count on: what the others left of the last window, at least their guarantee."""
         if self.limit is None:
             return math.inf
-        rate = self.rate(now)
         others = self._work.used + max(0, self._urgent.used - self.reserved)
-        return max(rate * GUARANTEED[Lane.POLL] / 100, rate - others) / self.per
+        return max(self.sure_rate(now), (self.rate(now) - others) / self.per)
+
+    def sure_rate(self, now: float) -> float:
+        """Requests per second that polls are guaranteed."""
+        return math.inf if self.limit is None else self.rate(now) * GUARANTEED[Lane.POLL] / 100 / self.per
 
     def _burst_now(self, now: float) -> int:
         return max(1, int(self.burst * self.rate(now) / self.general))

@@ -22,6 +22,7 @@ from maia_async.policies import PollPolicy, RateLimit, RetryPolicy, Timeouts, Tr
 from maia_async.problems import FieldProblem
 from maia_async.resources.project import Executions, Project, Projects
 from maia_async.resources.runtime import Runtime
+from maia_async.resources.sightings import list_reader
 from maia_async.session import Session
 from maia_async.statistics import Statistics
 from maia_async.tasks import TaskOwner
@@ -76,7 +77,13 @@ class Maia:
             max_pause=None if rate_limit is None else rate_limit.max_pause,
             observers=self._observers,
         )
-        self._watcher = Watcher(policy=poll, governor=self._governor, owner=self._owner)
+        self._watcher = Watcher(
+            policy=poll,
+            governor=self._governor,
+            owner=self._owner,
+            read_page=list_reader(self._exchange),
+            server_time=self._exchange.server_time,
+        )
         self._desk = TriggerDesk(exchange=self._exchange, owner=self._owner, observers=self._observers)
         self._runtime = Runtime(
             exchange=self._exchange,
@@ -154,7 +161,7 @@ class Maia:
             in_flight=self._governor.in_flight,
             waits=self._watcher.waiting,
             looks=self._watcher.looks,
-            sweeps=0,
+            sweeps=self._watcher.sweeper.rounds,
         )
 
     async def aclose(self) -> None:

@@ -47,6 +47,7 @@ from maia_async.wire.codec import parse_json
 from maia_async.wire.landing import Landing, landing_of
 from maia_async.wire.operations import Query
 from maia_async.wire.requests import Reply, RequestSpec
+from maia_async.wire.retry_after import http_date
 
 T = TypeVar("T")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)  # `json.dumps` would make one for each request
@@ -78,7 +79,19 @@ class Exchange:
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
         self._budget = RetryBudget()
         self._given: Secret | None = None
+        self._dated: tuple[str, float] | None = None
         self.auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
+
+    def server_time(self) -> float | None:
+        """Seconds since the epoch by the API's clock: the last `Date` header and what has passed since; None before the first answer.
+
+        An answer without a usable one is taken to be of our clock's time.
+        """
+        if self._dated is None:
+            return None
+        told, at = self._dated
+        moment = http_date(told)
+        return utc_now().timestamp() if moment is None else moment.timestamp() + _loop_time() - at
 
     @property
     def sent(self) -> int:
@@ -161,6 +174,7 @@ class Exchange:
             self._count(method, path, lane, None, type(error).__name__, started)
             raise
         else:
+            self._dated = reply.headers.get("Date", ""), _loop_time()
             answer = self._judged(slot, reply, method, path, secret)
         failed = None if isinstance(answer, Reply) else type(answer).__name__
         self._count(method, path, lane, None if reply is None else reply.status, failed, started)

@@ -190,6 +190,10 @@ class Governor:
         self._budget.advance(now)
         return self._budget.spare_rate(now)
 
+    def sure_rate(self) -> float:
+        """Requests per second that polls are guaranteed whatever the others want; inf without a limit."""
+        return self._budget.sure_rate(self._now())
+
     def pause_left(self) -> float:
         """Seconds until the pause in force ends; 0 without one."""
         return max(0.0, self._budget.paused_until - self._now())

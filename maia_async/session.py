@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import aiohttp
@@ -21,6 +22,8 @@ from maia_async.policies import Timeouts
 from maia_async.secrets import Secret
 from maia_async.wire.requests import Reply
 
+# anyio loads its backend at the first cancel scope: a stall of 15 ms inside somebody's running loop.
+import_module("anyio._backends._asyncio")
 MAX_BODY: Final = 32 * 1024 * 1024
 POOL: Final = 120  # the governor lets at most this many requests fly, so nobody waits for a connection with a timeout running
 

@@ -113,7 +113,7 @@ async def test_finished_waits_with_long_timeouts_are_not_kept_until_their_deadli
             server._then = lambda seen: answer(200, {"status": "RUNNING" if ID in seen.target else "SUCCESS"})
             for number in range(500):
                 await maia.project().execution(f"run-{number}").wait(timeout=86_400)
-            assert len(maia._watcher._deadlines) < 250
+            assert len(maia._watcher._deadlines._heap) < 250
             tasks.cancel_scope.cancel()
 
 

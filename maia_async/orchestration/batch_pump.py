@@ -181,7 +181,7 @@ class Pump:
 
     def _has_started(self, live: Live, execution_id: str) -> None:
         live.triggered_at = utc_now()
-        live.execution = handle_of(self._project.runtime, self._project.id, execution_id, triggered_at=self._now())
+        live.execution = handle_of(self._project.runtime, self._project.id, execution_id, triggered_at=self._now(), request=live.request)
 
     def _join(self, live: Live) -> None:
         if live.execution is not None:

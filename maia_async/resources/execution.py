@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Generator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
 import anyio
@@ -20,11 +20,12 @@ from maia_async.clock import utc_now
 from maia_async.events import ExecutionChanged
 from maia_async.exchange import decoded
 from maia_async.governor import Lane
-from maia_async.models import ExecutionDetails, ExecutionStatus, ExecutionStep
+from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
 from maia_async.resources.lists import PAGE_SIZE, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
+from maia_async.resources.sightings import Listed, Seen
 from maia_async.resources.watch import Watch
 from maia_async.tasks import settle
 from maia_async.watching.failures import ends_wait
@@ -45,43 +46,6 @@ _UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] 
 
 
 @define(slots=True)
-class Seen:
-    """What one read of an execution showed. The whole value is built on demand: structuring costs several times the JSON parsing.
-
-    The body is kept as it came: parsed, it takes four times the memory, for every run that is waited for.
-    """
-
-    word: ExecutionStatus
-    _body: bytes
-    _project_id: str
-    _execution_id: str
-    _value: ExecutionDetails | None = None
-
-    @property
-    def ends(self) -> bool:
-        """Whether the run has ended."""
-        return self.word.is_terminal
-
-    @property
-    def value(self) -> ExecutionDetails:
-        """The details, without the fields that do not fit: a wait lives on the status, and must not fail over a time's format."""
-        if self._value is None:
-            try:
-                data = codec.parse_json(self._body)
-                self._value = codec.details(data, project_id=self._project_id, execution_id=self._execution_id, salvage=True)
-            except errors.DecodeError:
-                self._value = ExecutionDetails(status=self.word, pipeline_execution_id=self._execution_id, project_id=self._project_id)
-        return self._value
-
-    def differs(self, other: Seen) -> bool:
-        """Whether the API said anything else than before."""
-        try:
-            return self._body != other._body and bool(codec.parse_json(self._body) != codec.parse_json(other._body))
-        except RecursionError:  # nested so deeply that the parser takes it and the comparison does not
-            return True
-
-
-@define(slots=True)
 class ExecutionSubject:
     """An execution for the watcher."""
 
@@ -99,6 +63,23 @@ class ExecutionSubject:
         spec = operations.execution_details(self.project_id, self.execution_id)
         reply = await self._runtime.exchange.call(spec, Lane.POLL, tries=1, ride_out=True, in_doubt=in_doubt)
         return decoded(spec, reply, partial(self._decode, reply.body))
+
+    @property
+    def listed_in(self) -> str:
+        """Its project."""
+        return self.project_id
+
+    def listed(self, row: Any, start: int | None, names: tuple[str, str] | None) -> Listed | None:
+        """A row of the list of executions, whose fields are those of the details."""
+        try:
+            word = codec.peek(row)
+            whole = None
+            if word.is_terminal:
+                whole = codec.details(row, project_id=self.project_id, execution_id=self.execution_id, salvage=True)
+        except errors.DecodeError:
+            return None
+        self._runtime.observers.note_word(word)
+        return Listed(word, self.project_id, self.execution_id, start, names, whole)
 
     def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:  # noqa: ARG002 - runs do not count their kind
         """Young runs sooner, old ones later."""
@@ -304,12 +285,22 @@ class PipelineExecution:
         return f"<PipelineExecution {self.id} {'not looked at yet' if last is None else last.word}>"
 
 
-def handle_of(runtime: Runtime, project_id: str, execution_id: str, *, triggered_at: float | None = None) -> PipelineExecution:
-    """A handle; `triggered_at` is the loop time of our own trigger."""
+def handle_of(
+    runtime: Runtime, project_id: str, execution_id: str, *, triggered_at: float | None = None, request: ExecutionRequest | None = None
+) -> PipelineExecution:
+    """A handle; `triggered_at` is the loop time of our own trigger, whose answer has just come, and `request` what it asked for."""
     watched = runtime.watcher.watched(ExecutionSubject(runtime, project_id, execution_id))
     if triggered_at is not None:
         watched.triggered_at = triggered_at
+        server = runtime.exchange.server_time()
+        watched.start = None if server is None else int(server)
+        watched.names = None if request is None else _names(request.pipeline_name, request.environment_name)
     return PipelineExecution(runtime, project_id, execution_id, watched)
+
+
+@lru_cache(maxsize=256)
+def _names(pipeline: str, environment: str) -> tuple[str, str]:
+    return pipeline, environment  # one tuple for all runs of a pipeline
 
 
 def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:

@@ -181,7 +181,7 @@ class Project:
             grid_variables=grid_variables,
         )
         execution_id = await self.runtime.trigger.start(self.id, request)
-        return handle_of(self.runtime, self.id, execution_id, triggered_at=asyncio.get_running_loop().time())
+        return handle_of(self.runtime, self.id, execution_id, triggered_at=asyncio.get_running_loop().time(), request=request)
 
     def execution(self, execution_id: str) -> PipelineExecution:
         """Re-attach to a run by its id."""

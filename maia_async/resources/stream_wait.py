@@ -59,6 +59,10 @@ class Sight:
         """The state."""
         return self.word
 
+    def place(self) -> tuple[None, None]:
+        """Streams are in no list of executions."""
+        return None, None
+
     def differs(self, other: Sight) -> bool:
         """Whether it is another state."""
         return self.word != other.word

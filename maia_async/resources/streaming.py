@@ -47,6 +47,14 @@ class StreamSubject:
         """Kind, project, pipeline."""
         return ("stream", self.project_id, self.pipeline_id)
 
+    @property
+    def listed_in(self) -> None:
+        """In no list: the API has no batch form of the status."""
+        return
+
+    def listed(self, row: object, start: int | None, names: tuple[str, str] | None) -> None:
+        """Never asked."""
+
     async def look(self, in_doubt: Callable[[bool], None]) -> Sight:
         """One status read on the polls' lane."""
         spec = streaming.streaming_pipeline_status(self.project_id, self.pipeline_id)

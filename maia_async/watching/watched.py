@@ -37,6 +37,9 @@ class Sighting(Protocol):
     def differs(self, other: Any) -> bool:
         """Whether anything in it differs from another sighting."""
 
+    def place(self) -> tuple[int | None, tuple[str, str] | None]:
+        """The second of the start, and the names of pipeline and environment, as far as it tells them."""
+
 
 class Subject(Protocol):
     """A kind of thing that can be awaited."""
@@ -59,6 +62,13 @@ class Subject(Protocol):
 
     def timed_out(self, watched: Watched, timeout: float) -> Exception:
         """The error for a deadline of ours."""
+
+    @property
+    def listed_in(self) -> str | None:
+        """The project in whose list of executions it stands; None: in no list."""
+
+    def listed(self, row: Any, start: int | None, names: tuple[str, str] | None) -> Sighting | None:
+        """What a list row shows; None when it does not fit."""
 
     def tell_change(self, watched: Watched, before: Sighting | None) -> None:
         """Something changed since `before`: whoever wants to know is told."""
@@ -103,6 +113,10 @@ class Watched:
     failure: Exception | None = None
     last: Sighting | None = None
     version: int = 0
+    start: int | None = None  # the second of its start, in API time
+    names: tuple[str, str] | None = None  # pipeline and environment
+    listed_at: float = NEVER  # when a list last showed it
+    stray: bool = False  # lists do not show it: it is read itself
     waiters: list[Waiter] = field(factory=list)
     _changes: deque[tuple[int, Sighting]] | None = None
 
@@ -127,6 +141,15 @@ class Watched:
         if self._changes is not None:
             self._changes.append((self.version, sighting))
         return True
+
+    def failed(self, error: Exception, now: float, paused: float) -> float:
+        """Note a failed look; returns for how many seconds looks have failed. `paused`: our own pauses so far, which do not count."""
+        self.looked_at = now
+        if not self.failures:
+            self.failed_since, self.paused_then = now, paused
+        self.failures += 1
+        self.failure = error
+        return now - self.failed_since - (paused - self.paused_then)
 
     def keep_changes(self) -> None:
         """From now on remember the last changes, for somebody who iterates over them."""

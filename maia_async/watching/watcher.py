@@ -4,14 +4,7 @@ The loop is a task of the client (empty context), started with the first waiter 
 all deadlines in one heap, so a wait costs neither a task nor a timer. What is known of a thing outlives the loop: a hundred callers that
 each loop over short waits still make progress, and share one read per `min_interval`.
 
-A deadline is followed by a last look (`_expire`):
-
-    at the deadline                                   then
-    the last look is younger than min_interval        give up at once
-    a look is under way                               join it
-    otherwise                                         look now, before everything else
-    2 s later, and no request has gone out            give up: the budget does not grant it
-    5 s later                                         give up: no answer in time
+A deadline is followed by a last look (`deadlines.py`).
 
 A failed look ends the wait only if the subject says so; otherwise it is repeated until `max_unreachable` has passed since the first
 failure, pauses of ours not counted. A bug in this loop reaches every waiter.
@@ -24,8 +17,8 @@ import heapq
 import itertools
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -33,20 +26,24 @@ from maia_async.errors import MaiaError
 from maia_async.governor import Governor
 from maia_async.policies import PollPolicy
 from maia_async.tasks import TaskOwner, end
-from maia_async.watching.pace import after_failure, first_look, load_of
+from maia_async.watching.chains import Chains, ReadPage, no_list
+from maia_async.watching.crowd import Crowd
+from maia_async.watching.deadlines import Deadlines, after_deadline
+from maia_async.watching.pace import after_failure, first_look
+from maia_async.watching.sweeper import ServerTime, Sweeper, untold
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched
 
-LAST_LOOK_GRANT: Final = 2.0
-LAST_LOOK_ANSWER: Final = 5.0
 logger = logging.getLogger("maia_async")
-MOST_GONE: Final = 100
 MAX_LOOKS: Final = 100  # under way at once: what the connection pool holds
+MOST_UNSENT: Final = 8  # own reads that wait for the budget while lists are read: a list read behind hundreds of them would come too late
 
 
 class Watcher:
     """Everything awaited through one client."""
 
-    def __init__(self, *, policy: PollPolicy, governor: Governor, owner: TaskOwner) -> None:
+    def __init__(
+        self, *, policy: PollPolicy, governor: Governor, owner: TaskOwner, read_page: ReadPage = no_list, server_time: ServerTime = untold
+    ) -> None:
         self.policy = policy
         self.looks = 0
         self.waiting = 0
@@ -54,17 +51,25 @@ class Watcher:
         self._owner = owner
         self._all: WeakValueDictionary[tuple[str, ...], Watched] = WeakValueDictionary()
         self._active: dict[Watched, None] = {}
-        self._kinds: Counter[str] = Counter()
         self._due: list[tuple[float, int, Watched]] = []
-        self._deadlines: list[tuple[float, int, Waiter]] = []
-        self._gone = 0
+        self._deadlines = Deadlines()
         self._sequence = itertools.count()
         self._looking = 0
+        self._unsent = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
         self._closed = False
+        self.chains = Chains(policy=policy, read_page=read_page, find=self._find, saw=self._listed, look=self._look_at)
+        self.sweeper = Sweeper(
+            policy=policy,
+            governor=governor,
+            chains=self.chains,
+            look=self._look_at,
+            server_time=server_time,
+        )
+        self._crowd = Crowd(policy, governor, self.sweeper)
 
     def watched(self, subject: Subject) -> Watched:
         """The state of `subject`, shared by all that have the same key. The caller must hold on to it."""
@@ -110,6 +115,9 @@ class Watcher:
     def hasten(self, watched: Watched) -> None:
         """Look soon, and often for a while: a command was just given, so its age starts anew."""
         watched.since = asyncio.get_running_loop().time()
+        self._crowd.hasten(watched, watched.since)
+        if watched.subject.listed_in is not None:
+            self.sweeper.strays(watched, watched.subject.listed_in)
         if watched.due > watched.since + self.policy.min_interval:
             self._schedule(watched, watched.since + self.policy.min_interval)
             self._wake.set()
@@ -143,14 +151,16 @@ class Watcher:
         watched = waiter.watched
         if waiter.timeout is not None and waiter.timeout != float("inf"):
             waiter.deadline = now + max(0.0, waiter.timeout)
-            heapq.heappush(self._deadlines, (waiter.deadline, next(self._sequence), waiter))
+            self._deadlines.add(waiter, waiter.deadline)
         watched.waiters.append(waiter)
         self.waiting += 1
         if watched not in self._active:
             self._active[watched] = None
             if now > watched.due + self.policy.max_interval:
                 watched.failures = 0  # nobody looked meanwhile: that time was not spent unreachable
-            self._kinds[watched.subject.key[0]] += 1
+            self._crowd.join(watched)
+            if watched.subject.listed_in is not None:
+                self.sweeper.add(watched, watched.subject.listed_in, now)
             if watched.since is None:
                 watched.since = now if watched.triggered_at is None else watched.triggered_at
                 just = watched.triggered_at is not None and now - watched.triggered_at < self.policy.min_interval
@@ -160,30 +170,23 @@ class Watcher:
             self._task = self._owner.start(self._run(), name="watcher")
         else:
             self._start_looks(now)  # from here: for a run that ends at its first look, waking the loop would cost as much as the look
-            if self._due or waiter.timeout is not None:
+            if self._due or self.sweeper.moment() <= now or waiter.timeout is not None:
                 self._wake.set()
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
         watched.waiters.remove(waiter)
         self.waiting -= 1
-        self._forget_deadlines(waiter)
+        self._deadlines.gone(waiter)
         if not watched.waiters:
             del self._active[watched]
-            self._kinds[watched.subject.key[0]] -= 1
+            if watched.subject.listed_in is not None:
+                self.sweeper.discard(watched, watched.subject.listed_in)
+            self._crowd.leave(watched)
         if not self.waiting:
             self._due.clear()
             self._deadlines.clear()
-            self._gone = 0
             self._wake.set()
-
-    def _forget_deadlines(self, waiter: Waiter) -> None:
-        """Deadlines of waiters that are gone stay in the heap until they are the majority: else a long timeout would hold on to its run."""
-        self._gone += waiter.deadline != float("inf")
-        if self._gone > MOST_GONE and self._gone > len(self._deadlines) // 2:
-            self._deadlines = [entry for entry in self._deadlines if not entry[2].done]
-            heapq.heapify(self._deadlines)
-            self._gone = 0
 
     def _schedule(self, watched: Watched, due: float) -> None:
         """Look at `due`; when nobody waits for it, that is only the earliest time for the next one who does."""
@@ -214,6 +217,7 @@ class Watcher:
             self._wake.clear()
             now = asyncio.get_running_loop().time()
             self._expire(now)
+            self._start_chains(now)
             self._start_looks(now)
             # A bare timer, not a cancel scope: this turns once for every look that ends.
             moment = self._next_moment()
@@ -226,16 +230,34 @@ class Watcher:
 
     def _start_looks(self, now: float) -> None:
         while self._due and self._due[0][0] <= now and self._looking < MAX_LOOKS:
+            if self._crowded():
+                break
             due, _, watched = heapq.heappop(self._due)
             if due != watched.due or not watched.scheduled or watched not in self._active:
                 continue  # an older entry of something that was scheduled anew or left
             watched.scheduled = False
             if watched.looking:
                 continue  # that look schedules the next one when it ends
+            project = watched.subject.listed_in
+            later = None if project is None or due == NEVER else self.sweeper.postponed(watched, project, now)
+            if later is not None:
+                self._schedule(watched, later)  # lists tell of it; that it is due is only noticed here, so that a list row costs no heap
+                continue
             watched.looking, watched.sent = True, False
             self._looking += 1
+            self._unsent += 1
             # Not in a task group: each look is a task of its own, and a group's bookkeeping costs as much as the rest of the look's start.
             self._under_way.add(self._owner.start(self._look(watched), name="look", ended=self._look_ended))
+
+    def _start_chains(self, now: float) -> None:
+        while self._looking < MAX_LOOKS and (chain := self.sweeper.due(now)) is not None:
+            self._looking += 1
+            self._under_way.add(self._owner.start(chain, name="list", ended=self._chain_ended))
+
+    def _chain_ended(self, task: asyncio.Task[None]) -> None:
+        self._looking -= 1
+        self._look_ended(task)
+        self._wake.set()
 
     def _look_ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -249,43 +271,71 @@ class Watcher:
             watched.goes_out(now())
             self.looks += 1
             try:
-                self._saw(watched, await watched.subject.look(watched.sending))
+                self._saw(watched, await watched.subject.look(partial(self._sending, watched)))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
                 self._failed(watched, error)
         finally:
             watched.looking = False
             self._looking -= 1
+            if not watched.sent:
+                self._unsent -= 1
             if watched in self._active and not watched.scheduled:
                 # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
                 self._schedule(watched, now())
             if self._due or watched.waiters:
                 self._wake.set()
 
+    def _crowded(self) -> bool:
+        """Whether own reads wait for the budget while lists are read: then the next one waits here, where a list may make it needless."""
+        return self._unsent >= MOST_UNSENT and self._due[0][0] != NEVER and self.sweeper.swept_runs() > 0
+
+    def _sending(self, watched: Watched, sent: bool) -> None:
+        if sent and not watched.sent:
+            self._unsent -= 1
+            if self._unsent == MOST_UNSENT - 1:
+                self._wake.set()
+        watched.sending(sent)
+
     def _saw(self, watched: Watched, sighting: Sighting) -> None:
         now = watched.looked_at = asyncio.get_running_loop().time()
         watched.answered = watched.asks
+        self._took(watched, sighting)
+        if sighting.ends and not watched.waiters:
+            return  # nothing can change any more, and whoever joins sees it
+        project = watched.subject.listed_in
+        if project is not None:
+            if watched.listed_at == NEVER:
+                self.sweeper.placed(watched, project)
+            self.sweeper.looked(watched, project)
+        self._schedule(watched, now + self._crowd.interval(watched, now))
+
+    def _took(self, watched: Watched, sighting: Sighting) -> None:
         before = watched.last
         if watched.saw(sighting):
             watched.subject.tell_change(watched, before)
         for waiter in list(watched.waiters):
             if not self._settled(waiter) and waiter.closing:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))
-        if sighting.ends and not watched.waiters:
-            return  # nothing can change any more, and whoever joins sees it
-        age = now - (now if watched.since is None else watched.since)
-        load = load_of(len(self._active), self._governor.spare_rate())
-        wait = watched.subject.interval(self.policy, age=age, load=load, alike=self._kinds[watched.subject.key[0]])
-        self._schedule(watched, now + wait)
+
+    def _find(self, project_id: str, execution_id: str) -> Watched | None:
+        found = self._all.get(("execution", project_id, execution_id))
+        return found if found is not None else self._all.get(("execution", project_id, execution_id.lower()))
+
+    def _listed(self, watched: Watched, sighting: Sighting) -> None:
+        """A list row showed it; when it is read itself does not change."""
+        watched.looked_at = asyncio.get_running_loop().time()
+        self._took(watched, sighting)
+
+    def _look_at(self, watched: Watched, due: float) -> None:
+        """Read it itself no later than `due`."""
+        if watched.due > due or not watched.scheduled:
+            self._schedule(watched, due)
+            self._wake.set()
 
     def _failed(self, watched: Watched, error: Exception) -> None:
-        now = watched.looked_at = asyncio.get_running_loop().time()
-        paused = self._governor.paused_seconds
-        if not watched.failures:
-            watched.failed_since, watched.paused_then = now, paused
-        watched.failures += 1
-        watched.failure = error
+        now = asyncio.get_running_loop().time()
+        unreadable = watched.failed(error, now, self._governor.paused_seconds)
         since_trigger = None if watched.triggered_at is None else now - watched.triggered_at
-        unreadable = now - watched.failed_since - (paused - watched.paused_then)
         if not isinstance(error, MaiaError) or watched.subject.ended_by(error, since_trigger=since_trigger):
             end_with = error
         elif unreadable >= self.policy.max_unreachable:
@@ -303,26 +353,22 @@ class Watcher:
             self._finish(waiter, end_with)
 
     def _expire(self, now: float) -> None:
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, _, waiter = heapq.heappop(self._deadlines)
-            if waiter.done:
-                continue
+        for waiter in self._deadlines.expired(now):
             watched = waiter.watched
             fresh = now - watched.looked_at < self.policy.min_interval and not watched.looking
-            given_up = (waiter.closing == 1 and not watched.sent) or waiter.closing == 2
-            if given_up or (not waiter.closing and fresh):
+            step = after_deadline(waiter, fresh=fresh)
+            if step is None:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))
                 continue
             if not waiter.closing and not watched.looking:
                 self._schedule(watched, NEVER)
             waiter.closing += 1
-            until = waiter.deadline + (LAST_LOOK_GRANT if waiter.closing == 1 else LAST_LOOK_ANSWER)
-            heapq.heappush(self._deadlines, (until, next(self._sequence), waiter))
+            self._deadlines.add(waiter, waiter.deadline + step)
 
     def _next_moment(self) -> float:
-        due = self._due[0][0] if self._due and self._looking < MAX_LOOKS else float("inf")
-        deadline = self._deadlines[0][0] if self._deadlines else float("inf")
-        return min(due, deadline)
+        due = self._due[0][0] if self._due and self._looking < MAX_LOOKS and not self._crowded() else float("inf")
+        lists = self.sweeper.moment() if self._looking < MAX_LOOKS else float("inf")
+        return min(due, lists, self._deadlines.next())
 
     def _settled(self, waiter: Waiter, *, joined: bool = True) -> bool:
         try:

@@ -278,6 +278,31 @@ def page(data: Any, kind: type[T]) -> Page[T]:
     )
 
 
+def raw_rows(data: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """The objects of a list page as they are, and the token of the next page. Raises DecodeError."""
+    rows = data if isinstance(data, list) else data.get("results") if isinstance(data, dict) else None
+    if not isinstance(rows, list):
+        raise DecodeError([f"$.results: expected an array, found {_kind(rows)}"])
+    more = data.get("more") if isinstance(data, dict) else None
+    return [row for row in rows if isinstance(row, dict)], more if isinstance(more, str) and more else None
+
+
+def second_of(value: Any) -> int | None:
+    """The second since the epoch in which a time lies, or None for what is no time."""
+    try:
+        return int(_moment(value, datetime).timestamp())
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def start_of(data: Any) -> tuple[int | None, tuple[str, str] | None]:
+    """The second of the start in execution details or in a row, and its pipeline and environment; None for what is not told."""
+    flat = _flat(data)
+    pipeline, environment = flat.get("pipelineName"), flat.get("environmentName")
+    names = (pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
+    return second_of(flat.get("startedAt")), names
+
+
 def encode_request(request: ExecutionRequest) -> dict[str, Any]:
     """The JSON body of a trigger; AUTO must have been replaced by a tag before. Fields that are None are left out."""
     body: dict[str, Any] = _converter.unstructure(request)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 86400.0  # whoever says more means "not today"; a wait of years could only be ended by a restart
@@ -45,3 +46,9 @@ def parse_http_date(value: str | None) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+@lru_cache(maxsize=16)
+def http_date(value: str) -> datetime | None:
+    """`parse_http_date`, remembered: every answer of a second carries the same text, and parsing it costs as much as sending a request."""
+    return parse_http_date(value)

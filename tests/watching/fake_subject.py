@@ -27,6 +27,9 @@ class FakeSighting:
     def value(self) -> str:
         return self.word.value
 
+    def place(self) -> tuple[None, None]:
+        return None, None
+
     def differs(self, other: Any) -> bool:
         return bool(self.word != other.word)
 
@@ -44,6 +47,13 @@ class FakeSubject:
     @property
     def key(self) -> tuple[str, ...]:
         return ("fake", self.name)
+
+    @property
+    def listed_in(self) -> None:
+        return None
+
+    def listed(self, row: object, start: int | None, names: tuple[str, str] | None) -> None:
+        raise AssertionError("no list has it")
 
     async def look(self, in_doubt: Callable[[bool], None]) -> FakeSighting:
         self.looks.append(asyncio.get_running_loop().time())

@@ -1,0 +1,167 @@
+"""What is known of one project's list of executions: who is awaited there, and how many rows stand where. Plain state; it asks for nothing.
+
+Rows are counted for each second of start, status and narrowing, as they were listed the last time that second was covered. What stands in
+a second that no list has covered yet is taken to be our own runs alone; the first list that covers it says better.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import define, field, frozen
+
+from maia_async.models.enums import ExecutionStatus
+from maia_async.watching.planner import PAGE, Ask, Names
+from maia_async.watching.watched import Watched
+
+MEMORY: Final = 30.0  # seconds over which ends are averaged
+HOLDOVER: Final = 2  # seconds by which a start that was not listed yet may be earlier than we think
+
+
+@frozen(slots=True)
+class Row:
+    """What a list row says that matters here."""
+
+    execution_id: str
+    word: ExecutionStatus
+    started: int | None
+    names: Names
+
+
+@define(eq=False)
+class Census:
+    """One project. `awaited` holds the runs with a known start by its second; `strangers` those whose start nobody has told yet."""
+
+    awaited: dict[int, dict[Watched, None]] = field(factory=dict)
+    strangers: dict[Watched, None] = field(factory=dict)
+    page: int = PAGE
+    memory: float = MEMORY
+    _by_names: dict[Names, Counter[int]] = field(factory=dict)
+    _rows: dict[Names, dict[str, dict[int, int]]] = field(factory=dict)
+    _runs: int = 0
+    _ends: float = 0.0
+    _ends_at: float = 0.0
+
+    @property
+    def runs(self) -> int:
+        """Awaited runs, strangers included."""
+        return self._runs + len(self.strangers)
+
+    def add(self, watched: Watched) -> None:
+        """It is awaited from now on."""
+        start = watched.start
+        if start is None:
+            self.strangers[watched] = None
+            return
+        self.awaited.setdefault(start, {})[watched] = None
+        self._runs += 1
+        for names in _scopes(watched):
+            self._by_names.setdefault(names, Counter())[start] += 1
+
+    def discard(self, watched: Watched) -> None:
+        """It is awaited no more."""
+        start = watched.start
+        if watched in self.strangers:
+            del self.strangers[watched]
+            return
+        if start is None or watched not in self.awaited.get(start, {}):
+            return
+        del self.awaited[start][watched]
+        self._runs -= 1
+        if not self.awaited[start]:
+            del self.awaited[start]
+        for names in _scopes(watched):
+            counts = self._by_names[names]
+            counts[start] -= 1
+            if not counts[start]:
+                del counts[start]
+                if not counts:
+                    del self._by_names[names]
+                    self._rows.pop(names, None)
+
+    def place(self, watched: Watched, start: int | None, names: Names) -> None:
+        """A list or a read told when it started and what it is called there."""
+        if (start is None or start == watched.start) and (names is None or names == watched.names):
+            return
+        here = watched in self.strangers or watched in self.awaited.get(watched.start or 0, {})
+        if here:
+            self.discard(watched)
+        watched.start = watched.start if start is None else start
+        watched.names = watched.names if names is None else names
+        if here:
+            self.add(watched)
+
+    def counts(self) -> dict[Names, Mapping[int, int]]:
+        """For each narrowing, the seconds with awaited runs and their number."""
+        return dict(self._by_names)
+
+    def rows(self) -> Mapping[Names, Mapping[str, Mapping[int, int]]]:
+        """For each narrowing and status, the rows listed for each second."""
+        return self._rows
+
+    def within(self, ask: Ask) -> list[Watched]:
+        """The awaited runs that an ask is about."""
+        first, last = ask.window.first, ask.window.last
+        return [
+            watched
+            for second, runs in self.awaited.items()
+            if (first is None or second >= first) and (last is None or second <= last)
+            for watched in runs
+            if ask.names is None or watched.names == ask.names
+        ]
+
+    def ended(self, count: int, now: float) -> None:
+        """So many runs were seen to have ended."""
+        self._ends = self.end_rate(now) + count / self.memory
+        self._ends_at = now
+
+    def end_rate(self, now: float) -> float:
+        """Ends seen a second, lately."""
+        return self._ends * max(0.0, 1 - (now - self._ends_at) / self.memory)
+
+    def covered(self, ask: Ask, rows: Iterable[Row], *, first: int | None, whole: bool) -> None:
+        """An ask was answered with `rows`, which cover its window from `first` up. Not `whole`: below it there are as many each second.
+
+        All rows count as of the status that was asked for: a server that ignores the filter makes that question as dear as it is.
+        """
+        counted: dict[tuple[Names, str], Counter[int]] = {}
+        for row in rows:
+            if row.started is not None:
+                word = row.word.value if ask.word is None else ask.word
+                counted.setdefault((ask.names, word), Counter())[row.started] += 1
+                if ask.names is None and row.names in self._by_names:
+                    counted.setdefault((row.names, word), Counter())[row.started] += 1
+        for names in self._by_names if ask.names is None else (ask.names,):
+            known = self._rows.setdefault(names, {})
+            words = {*known, *(word for about, word in counted if about == names)} if ask.word is None else {ask.word}
+            for word in words:
+                fresh = counted.get((names, word), Counter())
+                seconds = known.setdefault(word, {})
+                _clear(seconds, first, ask.window.last)
+                seconds.update(fresh)
+                if not whole and fresh and first is not None and ask.window.first is not None:
+                    density = round(sum(fresh.values()) / (max(fresh) - min(fresh) + 1))
+                    for second in range(ask.window.first, first):
+                        seconds[second] = max(seconds.get(second, 0), density)
+
+    def tidy(self) -> None:
+        """Forget what stands before the oldest awaited run."""
+        oldest = min(self.awaited, default=None)
+        for words in self._rows.values():
+            for word, seconds in words.items():
+                words[word] = {} if oldest is None else {at: count for at, count in seconds.items() if at >= oldest - HOLDOVER}
+
+
+def _scopes(watched: Watched) -> tuple[Names, ...]:
+    return (None,) if watched.names is None else (None, watched.names)
+
+
+def _clear(seconds: dict[int, int], first: int | None, last: int | None) -> None:
+    if first is not None and last is not None and last - first < len(seconds):
+        for second in range(first, last + 1):
+            seconds.pop(second, None)
+        return
+    for second in [at for at in seconds if (first is None or at >= first) and (last is None or at <= last)]:
+        del seconds[second]

@@ -1,0 +1,254 @@
+"""Reads pages of the list of executions for everybody who waits, round after round, as `planner.py` says. It ends no wait by absence.
+
+an own read of a run is due, and                  then
+lists are not read for its project                it is made
+lists do not show the run                         it is made
+a list of those that go on was read lately, and   it is put off
+  the run was listed not too long ago, or is new
+otherwise                                         it is made: whatever is wrong with the lists
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from maia_async.governor import Governor
+from maia_async.policies import PollPolicy
+from maia_async.watching.census import MEMORY, Census
+from maia_async.watching.chains import PATIENCE, Chains
+from maia_async.watching.field import Field
+from maia_async.watching.pace import after_failure
+from maia_async.watching.planner import FEW, FRESH, OPEN, Ask, Kind, Plan, Situation, plan
+from maia_async.watching.watched import Watched
+from maia_async.watching.windows import Window
+
+PART: Final = 0.65  # of the polls' guarantee: the rest is for own reads, and to spare
+SPARE_PART: Final = 0.55  # of what the other lanes leave beyond it
+LEAST_PART: Final = 0.4  # of both, however much own reads want
+DISCOVER: Final = 30  # from so many runs of unknown start on, the list is asked for them first
+DISCOVERY: Final = (*range(100, 1300, 100), 3600)  # seconds before now at which its windows end
+TRUST: Final = 60.0  # seconds without having been listed, at least, after which a run is read itself
+RETHINK: Final = 15.0  # until a plan of own reads is thought over
+UNDATED: Final = 5.0  # … for which discovery waits for the API's clock
+SPREAD: Final = 0.9  # of the interval, over which a round's requests are spread
+logger = logging.getLogger("maia_async")
+
+
+ServerTime = Callable[[], float | None]
+"""Seconds since the epoch by the API's clock, as far as it has told."""
+
+
+def untold() -> None:
+    """For a watcher that needs no such clock."""
+
+
+class Sweeper:
+    """The list reads of one watcher. It starts no task: the watcher does, for what `due` gives."""
+
+    def __init__(
+        self,
+        *,
+        policy: PollPolicy,
+        governor: Governor,
+        chains: Chains,
+        look: Callable[[Watched, float], None],
+        server_time: ServerTime,
+    ) -> None:
+        self.rounds = 0
+        self._policy = policy
+        self._scale = policy.min_interval / PollPolicy().min_interval
+        self._governor = governor
+        self._chains = chains
+        self._look = look
+        self._server_time = server_time
+        self.own_rate: Callable[[], float] = lambda: 0.0  # requests a second that own reads want
+        self._fields: dict[str, Field] = {}
+        self._asks: list[tuple[float, int, Field, Ask]] = []
+        self._sequence = itertools.count()
+
+    # who is awaited
+
+    def add(self, watched: Watched, project_id: str, now: float) -> None:
+        """It is awaited from now on."""
+        here = self._fields.get(project_id)
+        if here is None:
+            here = self._fields[project_id] = Field(project_id, Census(memory=MEMORY * self._scale))
+        here.census.add(watched)
+        here.joined_at = now
+        watched.stray = False
+        if watched.start is None and len(here.census.strangers) > DISCOVER and now - here.discovered_at > RETHINK * self._scale:
+            here.discovering, here.discovered_at = True, now
+            here.next_round = now
+        if not here.swept and here.census.runs > FEW and here.next_round == math.inf:
+            here.next_round = max(now, self._chains.refused_until(project_id))
+
+    def discard(self, watched: Watched, project_id: str) -> None:
+        """It is awaited no more."""
+        here = self._fields.get(project_id)
+        if here is None:
+            return
+        here.find(watched)
+        here.census.discard(watched)
+        if not here.census.runs:
+            del self._fields[project_id]
+            self._asks = [entry for entry in self._asks if entry[2] is not here]
+            heapq.heapify(self._asks)
+
+    def swept_runs(self) -> int:
+        """Runs that are not read themselves as long as lists show them."""
+        return sum(here.census.runs - here.strays for here in self._fields.values() if here.swept)
+
+    def demand(self) -> float:
+        """Requests a second that the rounds want."""
+        return sum(here.plan.requests / here.plan.interval for here in self._fields.values() if here.swept)
+
+    def postponed(self, watched: Watched, project_id: str, now: float) -> float | None:
+        """An own read of it is due: until when that can wait, or None when it cannot."""
+        here = self._fields.get(project_id)
+        if here is None or watched.stray:
+            return None
+        if here.discovering:
+            return now + self._policy.min_interval
+        if watched.start is None or not here.swept:
+            return None
+        since = now if watched.since is None else watched.since
+        until = max(here.trusted_until, since + PATIENCE * self._scale)
+        # However well lists do in general: this run may stand in a window that fails each time.
+        until = min(until, max(watched.listed_at, since) + max(TRUST * self._scale, 8 * here.plan.interval, 4 * here.rare))
+        return until if until > now else None
+
+    def looked(self, watched: Watched, project_id: str) -> None:
+        """An own read showed that it has not ended."""
+        here = self._fields.get(project_id)
+        if here is not None and here.swept and watched.listed_at < watched.asked_at:
+            here.lose(watched)
+
+    def placed(self, watched: Watched, project_id: str) -> None:
+        """An own read told when it started: from now on lists may do. Where that was known, lists go on to."""
+        here = self._fields.get(project_id)
+        if here is not None and watched.last is not None:
+            stranger = watched.start is None
+            here.census.place(watched, *watched.last.place())
+            if stranger:
+                watched.listed_at = asyncio.get_running_loop().time()
+
+    def strays(self, watched: Watched, project_id: str) -> None:
+        """Read it itself until a list shows that nothing is new: a command was just given."""
+        here = self._fields.get(project_id)
+        if here is not None and here.swept:
+            here.lose(watched)
+
+    # rounds
+
+    def moment(self) -> float:
+        """When something is to be done next."""
+        rounds = min((here.next_round for here in self._fields.values() if not here.open_asks), default=math.inf)
+        return min(rounds, self._asks[0][0] if self._asks else math.inf)
+
+    def due(self, now: float) -> Coroutine[Any, Any, None] | None:
+        """The next list chain whose time has come, to be run as a task; None when there is none."""
+        for here in list(self._fields.values()):
+            if here.next_round <= now and not here.open_asks:
+                (self._discover if here.discovering else self._begin_round)(here, now)
+        if not self._asks or self._asks[0][0] > now:
+            return None
+        _, _, here, ask = heapq.heappop(self._asks)
+
+        async def chain() -> None:
+            try:
+                await self._chains.read(here, ask)
+            finally:
+                here.open_asks -= 1
+                if not here.open_asks and here.discovering:
+                    self._discovered(here)
+
+        return chain()
+
+    def _begin_round(self, here: Field, now: float) -> None:
+        before = here.plan
+        here.plan = found = self._planned(here, now)
+        if found.kind is Kind.OWN:
+            here.next_round = (
+                max(now + RETHINK * self._scale, self._chains.refused_until(here.project_id)) if here.census.runs > FEW else math.inf
+            )
+            if before.kind is not Kind.OWN:
+                self._read_themselves(here, now)
+            return
+        here.census.tidy()
+        self.rounds += 1
+        asks = [*found.asks, *here.present(found)]
+        wait = found.interval
+        if here.failures:
+            wait = max(wait, after_failure(self._policy, failures=here.failures, jitter=0.0))
+        here.next_round = now + wait
+        for number, ask in enumerate(asks):
+            self._put(here, ask, now + SPREAD * wait * number / len(asks))
+
+    def _put(self, here: Field, ask: Ask, when: float) -> None:
+        here.open_asks += 1
+        heapq.heappush(self._asks, (when, next(self._sequence), here, ask))
+
+    def _planned(self, here: Field, now: float) -> Plan:
+        if self._chains.refused_until(here.project_id) > now:
+            return Plan(Kind.OWN, math.inf)
+        census = here.census
+        total = sum(each.census.runs for each in self._fields.values())
+        rate = self._rate() * census.runs / total
+        counts = census.counts()
+        return plan(
+            Situation(
+                runs=census.runs,
+                youngest=now - here.joined_at,
+                awaited=counts if self._chains.dialect.narrows else {None: counts.get(None, {})},
+                rows=census.rows(),
+                ends=census.end_rate(now),
+                rate=rate,
+                page=census.page,
+                refused=self._chains.dialect.refused,
+                proven=here.proven,
+                fresh=FRESH * self._scale,
+            ),
+            self._policy,
+        )
+
+    def _rate(self) -> float:
+        """Requests a second that lists may take."""
+        spare, sure = self._governor.spare_rate(), self._governor.sure_rate()
+        if math.isinf(spare):
+            return spare
+        return max(LEAST_PART * spare, PART * sure + SPARE_PART * (spare - sure) - self.own_rate())
+
+    def _read_themselves(self, here: Field, now: float) -> None:
+        for runs in (*here.census.awaited.values(), here.census.strangers):
+            for watched in runs:
+                self._look(watched, now + self._policy.min_interval)
+
+    # discovery: runs that were started before we came, and nobody told us when
+
+    def _discover(self, here: Field, now: float) -> None:
+        server = self._server_time()
+        if server is None and now - here.discovered_at < UNDATED * self._scale:
+            here.next_round = now + self._policy.min_interval / 10  # the reads of the first few will tell the time
+            return
+        if server is None or OPEN in self._chains.dialect.refused or self._chains.refused_until(here.project_id) > now:
+            self._discovered(here)
+            return
+        here.next_round = now
+        last: int | None = None
+        for age in (*DISCOVERY, None):
+            first = None if age is None else int(server) - age
+            # Of what started long ago only what still runs: the list may hold years.
+            self._put(here, Ask(Window(first, last, 0), OPEN if age is None else None), now)
+            last = first
+
+    def _discovered(self, here: Field) -> None:
+        here.discovering = False
+        now = asyncio.get_running_loop().time()
+        for watched in list(here.census.strangers):
+            self._look(watched, now)
