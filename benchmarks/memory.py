@@ -17,7 +17,6 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -102,37 +101,38 @@ async def _client(given: dict[str, Any], *, with_tasks: bool) -> float:
         base_url=given["base_url"],
         project_id=given["project_id"],
         rate_limit=None,
-        poll=PollPolicy(min_interval=3600, max_interval=3600),
+        poll=PollPolicy(min_interval=1, max_interval=30),
     ) as maia:
         project = maia.project()
 
-        async def wait(execution_id: str) -> None:
-            await project.execution(execution_id)
+        async def wait(handle: Any) -> None:
+            await handle
 
-        def join(execution_id: str) -> object:
+        def start(execution_id: str) -> tuple[Any, Any]:
             handle = project.execution(execution_id)
+            if with_tasks:
+                return handle, group.create_task(wait(handle))
             return handle, project.runtime.watcher.join(handle.watched, Watched.ended, lambda _: None)
 
         async with asyncio.TaskGroup() as group:
-            start: Callable[[str], Any] = (lambda one: group.create_task(wait(one))) if with_tasks else join
             kept = [start(one) for one in given["ids"][:_WARM]]
-            await _seen(maia, _WARM)
+            await _seen(kept)
             measured = given["ids"][_WARM:]
             before = _resident()
             kept += [start(one) for one in measured]
-            await _seen(maia, len(given["ids"]))
+            await _seen(kept)
             grown = _resident() - before
-            for one in kept:
+            for _, one in kept:
                 if with_tasks:
                     one.cancel()
                 else:
-                    project.runtime.watcher.leave(one[1])
+                    project.runtime.watcher.leave(one)
     return grown / len(measured)
 
 
-async def _seen(maia: Any, count: int) -> None:
-    """Until every one of `count` waits has had its first look."""
-    while maia.statistics().looks < count or maia.statistics().in_flight:  # noqa: ASYNC110 - nothing tells of a look that changes no wait
+async def _seen(kept: list[tuple[Any, Any]]) -> None:
+    """Until a read or a list has shown every run once."""
+    while any(handle.watched.last is None for handle, _ in kept):  # noqa: ASYNC110 - nothing tells of a look that changes no wait
         await asyncio.sleep(0.05)
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Generator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, Literal
 
 import anyio
@@ -30,7 +30,7 @@ from maia_async.resources.watch import Watch
 from maia_async.tasks import settle
 from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
-from maia_async.watching.watched import Watched
+from maia_async.watching.watched import Watched, wake
 from maia_async.wire import codec, operations
 
 OnEnd = Literal["leave", "cancel"]
@@ -45,7 +45,7 @@ _UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] 
 }
 
 
-@define(slots=True)
+@define(slots=True, weakref_slot=False)
 class ExecutionSubject:
     """An execution for the watcher."""
 
@@ -147,9 +147,18 @@ class PipelineExecution:
     id: str
     watched: Watched
 
-    def __await__(self) -> Generator[object, None, ExecutionDetails]:
-        """The same as `wait()`."""
-        return self.wait().__await__()
+    def __await__(self) -> Generator[Any, None, ExecutionDetails]:
+        """The same as `wait()`, in one generator: of a hundred thousand waits, coroutines within coroutines would be the larger part."""
+        watcher = self._runtime.watcher
+        waiter = watcher.join(self.watched, Watched.ended, wake, future=asyncio.get_running_loop().create_future())
+        try:
+            if waiter.future is not None:
+                yield from waiter.future
+        finally:
+            watcher.leave(waiter)
+            yield from watcher.rest().__await__()
+        waiter.check()
+        return self._end(check=True)
 
     @property
     def last_details(self) -> ExecutionDetails | None:
@@ -177,6 +186,9 @@ class PipelineExecution:
             if on_cancel == "cancel":
                 await self._cancel_owned()
             raise
+        return self._end(check=check)
+
+    def _end(self, *, check: bool) -> ExecutionDetails:
         details = self.last_details
         if details is None:
             raise AssertionError("the watcher ended a wait that saw nothing")
@@ -294,13 +306,8 @@ def handle_of(
         watched.triggered_at = triggered_at
         server = runtime.exchange.server_time()
         watched.start = None if server is None else int(server)
-        watched.names = None if request is None else _names(request.pipeline_name, request.environment_name)
+        watched.names = None if request is None else codec.names_of(request.pipeline_name, request.environment_name)
     return PipelineExecution(runtime, project_id, execution_id, watched)
-
-
-@lru_cache(maxsize=256)
-def _names(pipeline: str, environment: str) -> tuple[str, str]:
-    return pipeline, environment  # one tuple for all runs of a pipeline
 
 
 def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:

@@ -62,7 +62,7 @@ class Seen:
             return True
 
 
-@define(slots=True)
+@define(slots=True, weakref_slot=False)
 class Listed:
     """What a list row showed of an execution. Of one that has not ended only what tells it from others: there may be very many."""
 

@@ -34,7 +34,7 @@ class Row:
 class Census:
     """One project. `awaited` holds the runs with a known start by its second; `strangers` those whose start nobody has told yet."""
 
-    awaited: dict[int, dict[Watched, None]] = field(factory=dict)
+    awaited: dict[int, set[Watched]] = field(factory=dict)
     strangers: dict[Watched, None] = field(factory=dict)
     page: int = PAGE
     memory: float = MEMORY
@@ -55,7 +55,7 @@ class Census:
         if start is None:
             self.strangers[watched] = None
             return
-        self.awaited.setdefault(start, {})[watched] = None
+        self.awaited.setdefault(start, set()).add(watched)
         self._runs += 1
         for names in _scopes(watched):
             self._by_names.setdefault(names, Counter())[start] += 1
@@ -65,10 +65,12 @@ class Census:
         start = watched.start
         if watched in self.strangers:
             del self.strangers[watched]
+            if not self.strangers:
+                self.strangers = {}  # an emptied dict keeps its size
             return
-        if start is None or watched not in self.awaited.get(start, {}):
+        if start is None or watched not in self.awaited.get(start, ()):
             return
-        del self.awaited[start][watched]
+        self.awaited[start].remove(watched)
         self._runs -= 1
         if not self.awaited[start]:
             del self.awaited[start]
@@ -85,7 +87,7 @@ class Census:
         """A list or a read told when it started and what it is called there."""
         if (start is None or start == watched.start) and (names is None or names == watched.names):
             return
-        here = watched in self.strangers or watched in self.awaited.get(watched.start or 0, {})
+        here = watched in self.strangers or watched in self.awaited.get(watched.start or 0, ())
         if here:
             self.discard(watched)
         watched.start = watched.start if start is None else start

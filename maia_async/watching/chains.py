@@ -59,7 +59,7 @@ class Chains:
         policy: PollPolicy,
         read_page: ReadPage,
         find: Callable[[str, str], Watched | None],
-        saw: Callable[[Watched, Sighting], None],
+        saw: Callable[[Watched, Sighting, float], None],
         look: Callable[[Watched, float], None],
     ) -> None:
         self.pages = 0
@@ -94,9 +94,10 @@ class Chains:
                 self.rows += len(page.rows)
                 if page.more and page.rows:  # what the server lets a page hold; a short one now and then is no proof
                     here.census.page = max(len(page.rows), here.census.page // 2)
+                now = asyncio.get_running_loop().time()
                 for row, raw in page.rows:
                     rows.append(row)
-                    self._row(here, row, raw)
+                    self._row(here, row, raw, now)
                 token = page.more
                 if here.discovering:
                     most = len(here.census.strangers)  # beyond that, reading each itself is cheaper
@@ -109,19 +110,19 @@ class Chains:
         here.failures = 0
         self._read_whole(here, ask, rows, whole=token is None, began=began)
 
-    def _row(self, here: Field, row: Row, raw: object) -> None:
+    def _row(self, here: Field, row: Row, raw: object, now: float) -> None:
         watched = self._find(here.project_id, row.execution_id)
-        if watched is None or not watched.waiters:
+        if watched is None:
             return
         here.census.place(watched, row.started, row.names)
         here.proven = True
-        now = watched.listed_at = asyncio.get_running_loop().time()
+        watched.listed_at = now
         if row.word.is_terminal or watched.last is None:
             sighting = watched.subject.listed(raw, watched.start, watched.names)
             if sighting is not None:
                 here.find(watched)
                 here.census.ended(int(sighting.ends), now)
-                self._saw(watched, sighting)
+                self._saw(watched, sighting, now)
         elif watched.last.word == row.word:
             here.find(watched)
         else:

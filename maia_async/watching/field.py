@@ -24,8 +24,10 @@ class Field:
     presence_due: float = 0.0
     open_asks: int = 0
     failures: int = 0
-    discovering: bool = False
+    wants_discovery: bool = False  # many strangers: the list is to be asked for them
+    discovering: bool = False  # … and is being asked
     discovered_at: float = NEVER
+    unfound: int = 0  # strangers that the last discovery has not found
     joined_at: float = 0.0  # the last one that was added: the youngest there is
     strays: int = 0
     proven: bool = False  # a list has shown a run of ours
@@ -36,6 +38,11 @@ class Field:
     def swept(self) -> bool:
         """Whether lists are read for its runs."""
         return self.plan.kind is not Kind.OWN
+
+    @property
+    def seeks(self) -> bool:
+        """Whether the list may soon tell where its strangers stand."""
+        return self.wants_discovery or self.discovering
 
     def present(self, plan: Plan) -> list[Ask]:
         """The part of `plan.presence` that goes with one round: all at once would hold up the ends."""

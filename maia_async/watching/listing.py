@@ -78,7 +78,7 @@ def _row(raw: dict[str, Any]) -> Row | None:
     if not isinstance(name, str) or not isinstance(word, str):
         return None
     pipeline, environment = raw.get("pipelineName"), raw.get("environmentName")
-    names = (pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
+    names = codec.names_of(pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
     return Row(name, ExecutionStatus(word), codec.second_of(raw.get("startedAt")), names)
 
 

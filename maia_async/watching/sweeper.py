@@ -82,8 +82,9 @@ class Sweeper:
         here.census.add(watched)
         here.joined_at = now
         watched.stray = False
-        if watched.start is None and len(here.census.strangers) > DISCOVER and now - here.discovered_at > RETHINK * self._scale:
-            here.discovering, here.discovered_at = True, now
+        unknown = len(here.census.strangers)
+        if watched.start is None and not here.seeks and unknown > DISCOVER + 2 * here.unfound:
+            here.wants_discovery, here.discovered_at = True, now
             here.next_round = now
         if not here.swept and here.census.runs > FEW and here.next_round == math.inf:
             here.next_round = max(now, self._chains.refused_until(project_id))
@@ -113,7 +114,7 @@ class Sweeper:
         here = self._fields.get(project_id)
         if here is None or watched.stray:
             return None
-        if here.discovering:
+        if here.seeks:
             return now + self._policy.min_interval
         if watched.start is None or not here.swept:
             return None
@@ -155,7 +156,7 @@ class Sweeper:
         """The next list chain whose time has come, to be run as a task; None when there is none."""
         for here in list(self._fields.values()):
             if here.next_round <= now and not here.open_asks:
-                (self._discover if here.discovering else self._begin_round)(here, now)
+                (self._discover if here.wants_discovery else self._begin_round)(here, now)
         if not self._asks or self._asks[0][0] > now:
             return None
         _, _, here, ask = heapq.heappop(self._asks)
@@ -239,7 +240,7 @@ class Sweeper:
         if server is None or OPEN in self._chains.dialect.refused or self._chains.refused_until(here.project_id) > now:
             self._discovered(here)
             return
-        here.next_round = now
+        here.next_round, here.wants_discovery, here.discovering = now, False, True
         last: int | None = None
         for age in (*DISCOVERY, None):
             first = None if age is None else int(server) - age
@@ -248,7 +249,8 @@ class Sweeper:
             last = first
 
     def _discovered(self, here: Field) -> None:
-        here.discovering = False
+        here.wants_discovery = here.discovering = False
+        here.unfound = len(here.census.strangers)
         now = asyncio.get_running_loop().time()
         for watched in list(here.census.strangers):
             self._look(watched, now)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from attrs import define, field
+from attrs import define
 
 from maia_async.policies import PollPolicy
 
@@ -77,7 +77,7 @@ class Subject(Protocol):
         """The error for a client that was closed under the wait."""
 
 
-@define(eq=False, slots=True)
+@define(eq=False, slots=True, weakref_slot=False)
 class Waiter:
     """Somebody who waits: `until` looks at the state after every read and says whether that is it (or raises); `on_done` is told once."""
 
@@ -85,10 +85,23 @@ class Waiter:
     until: Callable[[Watched], bool]
     on_done: Callable[[Waiter], None]
     timeout: float | None = None
+    future: asyncio.Future[None] | None = None  # what `wake` wakes
     deadline: float = float("inf")
     closing: int = 0  # 0 waiting, 1 past the deadline and in want of a last look, 2 that look was sent
     done: bool = False
     error: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise what ended the wait, if that was an error."""
+        if self.error is not None:
+            # One error may end many waits: each starts a traceback of its own.
+            raise self.error.with_traceback(None)
+
+
+def wake(waiter: Waiter) -> None:
+    """For `on_done`: whoever awaits its future goes on. A closure for each wait would cost more than the wait."""
+    if waiter.future is not None and not waiter.future.done():
+        waiter.future.set_result(None)
 
 
 @define(eq=False, slots=True, weakref_slot=True)
@@ -117,7 +130,7 @@ class Watched:
     names: tuple[str, str] | None = None  # pipeline and environment
     listed_at: float = NEVER  # when a list last showed it
     stray: bool = False  # lists do not show it: it is read itself
-    waiters: list[Waiter] = field(factory=list)
+    waiters: tuple[Waiter, ...] = ()
     _changes: deque[tuple[int, Sighting]] | None = None
 
     def goes_out(self, now: float) -> None:

@@ -13,14 +13,11 @@ failure, pauses of ours not counted. A bug in this loop reaches every waiter.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import random
 from collections.abc import Callable
 from functools import partial
 from typing import Final
-from weakref import WeakValueDictionary
 
 from maia_async.errors import MaiaError
 from maia_async.governor import Governor
@@ -29,9 +26,11 @@ from maia_async.tasks import TaskOwner, end
 from maia_async.watching.chains import Chains, ReadPage, no_list
 from maia_async.watching.crowd import Crowd
 from maia_async.watching.deadlines import Deadlines, after_deadline
+from maia_async.watching.known import Known
 from maia_async.watching.pace import after_failure, first_look
+from maia_async.watching.schedule import Schedule
 from maia_async.watching.sweeper import ServerTime, Sweeper, untold
-from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched
+from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched, wake
 
 logger = logging.getLogger("maia_async")
 MAX_LOOKS: Final = 100  # under way at once: what the connection pool holds
@@ -49,11 +48,9 @@ class Watcher:
         self.waiting = 0
         self._governor = governor
         self._owner = owner
-        self._all: WeakValueDictionary[tuple[str, ...], Watched] = WeakValueDictionary()
-        self._active: dict[Watched, None] = {}
-        self._due: list[tuple[float, int, Watched]] = []
+        self._known = Known()
+        self._due = Schedule()
         self._deadlines = Deadlines()
-        self._sequence = itertools.count()
         self._looking = 0
         self._unsent = 0
         self._wake = asyncio.Event()
@@ -73,16 +70,19 @@ class Watcher:
 
     def watched(self, subject: Subject) -> Watched:
         """The state of `subject`, shared by all that have the same key. The caller must hold on to it."""
-        found = self._all.get(subject.key)
-        if found is None:
-            found = self._all[subject.key] = Watched(subject)
-        return found
+        return self._known.of(subject)
 
     def join(
-        self, watched: Watched, until: Callable[[Watched], bool], on_done: Callable[[Waiter], None], *, timeout: float | None = None
+        self,
+        watched: Watched,
+        until: Callable[[Watched], bool],
+        on_done: Callable[[Waiter], None],
+        *,
+        timeout: float | None = None,
+        future: asyncio.Future[None] | None = None,
     ) -> Waiter:
         """Wait for `until`; `on_done(waiter)` is called once, unless `leave` comes first. When it is true already: before this returns."""
-        waiter = Waiter(watched, until, on_done, timeout)
+        waiter = Waiter(watched, until, on_done, timeout, future)
         now = asyncio.get_running_loop().time()
         if self._closed:
             self._finish(waiter, watched.subject.closed(), joined=False)
@@ -95,16 +95,14 @@ class Watcher:
 
         Cancelling this wait disturbs no other.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = self.join(watched, until, lambda _: None if future.done() else future.set_result(None), timeout=timeout)
+        waiter = self.join(watched, until, wake, timeout=timeout, future=asyncio.get_running_loop().create_future())
         try:
-            await future
+            if waiter.future is not None:
+                await waiter.future
         finally:
             self.leave(waiter)
             await self.rest()
-        if waiter.error is not None:
-            # One error may end many waits: each starts a traceback of its own.
-            raise waiter.error.with_traceback(None)
+        waiter.check()
 
     def leave(self, waiter: Waiter) -> None:
         """Stop waiting; a waiter that is done has left already."""
@@ -142,8 +140,8 @@ class Watcher:
     async def aclose(self) -> None:
         """Every wait ends with the subject's closed error; no later one starts."""
         self._closed = True
-        for watched in list(self._active):
-            for waiter in list(watched.waiters):
+        for watched in self._known.active():
+            for waiter in watched.waiters:
                 self._finish(waiter, watched.subject.closed())
         await self.rest()
 
@@ -152,10 +150,11 @@ class Watcher:
         if waiter.timeout is not None and waiter.timeout != float("inf"):
             waiter.deadline = now + max(0.0, waiter.timeout)
             self._deadlines.add(waiter, waiter.deadline)
-        watched.waiters.append(waiter)
+        alone = not watched.waiters
+        watched.waiters += (waiter,)
         self.waiting += 1
-        if watched not in self._active:
-            self._active[watched] = None
+        if alone:
+            self._known.await_(watched)
             if now > watched.due + self.policy.max_interval:
                 watched.failures = 0  # nobody looked meanwhile: that time was not spent unreachable
             self._crowd.join(watched)
@@ -170,19 +169,19 @@ class Watcher:
             self._task = self._owner.start(self._run(), name="watcher")
         else:
             self._start_looks(now)  # from here: for a run that ends at its first look, waking the loop would cost as much as the look
-            if self._due or self.sweeper.moment() <= now or waiter.timeout is not None:
+            if min(self._due.next(), self.sweeper.moment()) < float("inf") or waiter.timeout is not None:
                 self._wake.set()
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
-        watched.waiters.remove(waiter)
+        watched.waiters = tuple(other for other in watched.waiters if other is not waiter)
         self.waiting -= 1
         self._deadlines.gone(waiter)
         if not watched.waiters:
-            del self._active[watched]
             if watched.subject.listed_in is not None:
                 self.sweeper.discard(watched, watched.subject.listed_in)
             self._crowd.leave(watched)
+            self._known.leave(watched)
         if not self.waiting:
             self._due.clear()
             self._deadlines.clear()
@@ -191,9 +190,8 @@ class Watcher:
     def _schedule(self, watched: Watched, due: float) -> None:
         """Look at `due`; when nobody waits for it, that is only the earliest time for the next one who does."""
         watched.due = due
-        if watched in self._active:
-            watched.scheduled = True
-            heapq.heappush(self._due, (due, next(self._sequence), watched))
+        if watched.waiters:
+            self._due.put(watched, due)
 
     async def _run(self) -> None:
         try:
@@ -229,19 +227,17 @@ class Watcher:
                     timer.cancel()
 
     def _start_looks(self, now: float) -> None:
-        while self._due and self._due[0][0] <= now and self._looking < MAX_LOOKS:
-            if self._crowded():
+        while self._looking < MAX_LOOKS and not self._crowded():
+            urgent = self._due.next() == NEVER
+            watched = self._due.pop(now)
+            if watched is None:
                 break
-            due, _, watched = heapq.heappop(self._due)
-            if due != watched.due or not watched.scheduled or watched not in self._active:
-                continue  # an older entry of something that was scheduled anew or left
-            watched.scheduled = False
             if watched.looking:
                 continue  # that look schedules the next one when it ends
             project = watched.subject.listed_in
-            later = None if project is None or due == NEVER else self.sweeper.postponed(watched, project, now)
-            if later is not None:
-                self._schedule(watched, later)  # lists tell of it; that it is due is only noticed here, so that a list row costs no heap
+            later = None if project is None or urgent else self.sweeper.postponed(watched, project, now)
+            if later is not None:  # lists tell of it; that it is due is only noticed here, so that a list row costs no heap
+                self._due.put_off(watched, later, self.policy.min_interval)
                 continue
             watched.looking, watched.sent = True, False
             self._looking += 1
@@ -279,15 +275,15 @@ class Watcher:
             self._looking -= 1
             if not watched.sent:
                 self._unsent -= 1
-            if watched in self._active and not watched.scheduled:
+            if watched.waiters and not watched.scheduled:
                 # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
                 self._schedule(watched, now())
-            if self._due or watched.waiters:
+            if watched.waiters or self._due.next() < float("inf"):
                 self._wake.set()
 
     def _crowded(self) -> bool:
         """Whether own reads wait for the budget while lists are read: then the next one waits here, where a list may make it needless."""
-        return self._unsent >= MOST_UNSENT and self._due[0][0] != NEVER and self.sweeper.swept_runs() > 0
+        return self._unsent >= MOST_UNSENT and self._due.next() != NEVER and self.sweeper.swept_runs() > 0
 
     def _sending(self, watched: Watched, sent: bool) -> None:
         if sent and not watched.sent:
@@ -313,17 +309,16 @@ class Watcher:
         before = watched.last
         if watched.saw(sighting):
             watched.subject.tell_change(watched, before)
-        for waiter in list(watched.waiters):
+        for waiter in watched.waiters:
             if not self._settled(waiter) and waiter.closing:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))
 
     def _find(self, project_id: str, execution_id: str) -> Watched | None:
-        found = self._all.get(("execution", project_id, execution_id))
-        return found if found is not None else self._all.get(("execution", project_id, execution_id.lower()))
+        return self._known.awaited(("execution", project_id), execution_id)
 
-    def _listed(self, watched: Watched, sighting: Sighting) -> None:
+    def _listed(self, watched: Watched, sighting: Sighting, now: float) -> None:
         """A list row showed it; when it is read itself does not change."""
-        watched.looked_at = asyncio.get_running_loop().time()
+        watched.looked_at = now
         self._took(watched, sighting)
 
     def _look_at(self, watched: Watched, due: float) -> None:
@@ -349,7 +344,7 @@ class Watcher:
             return
         watched.failures = 0  # a later wait starts its own count
         watched.due = now + self.policy.min_interval
-        for waiter in list(watched.waiters):
+        for waiter in watched.waiters:
             self._finish(waiter, end_with)
 
     def _expire(self, now: float) -> None:
@@ -366,7 +361,7 @@ class Watcher:
             self._deadlines.add(waiter, waiter.deadline + step)
 
     def _next_moment(self) -> float:
-        due = self._due[0][0] if self._due and self._looking < MAX_LOOKS and not self._crowded() else float("inf")
+        due = self._due.next() if self._looking < MAX_LOOKS and not self._crowded() else float("inf")
         lists = self.sweeper.moment() if self._looking < MAX_LOOKS else float("inf")
         return min(due, lists, self._deadlines.next())
 
@@ -393,6 +388,6 @@ class Watcher:
             logger.exception("the callback of a wait for %s failed", waiter.watched.subject.key)
 
     def _fail_all(self, error: BaseException) -> None:
-        for watched in list(self._active):
-            for waiter in list(watched.waiters):
+        for watched in self._known.active():
+            for waiter in watched.waiters:
                 self._finish(waiter, error)

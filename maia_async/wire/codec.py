@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
@@ -295,11 +296,17 @@ def second_of(value: Any) -> int | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def names_of(pipeline: str, environment: str) -> tuple[str, str]:
+    """One pair for all runs of a pipeline, however often a list repeats its names."""
+    return pipeline, environment
+
+
 def start_of(data: Any) -> tuple[int | None, tuple[str, str] | None]:
     """The second of the start in execution details or in a row, and its pipeline and environment; None for what is not told."""
     flat = _flat(data)
     pipeline, environment = flat.get("pipelineName"), flat.get("environmentName")
-    names = (pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
+    names = names_of(pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
     return second_of(flat.get("startedAt")), names
 
 
