@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from maia_async.events import RequestFinished as RequestFinished
     from maia_async.events import StreamingChanged as StreamingChanged
     from maia_async.events import StreamingPipelineCreated as StreamingPipelineCreated
+    from maia_async.events import SweepBegun as SweepBegun
     from maia_async.events import TokenRefreshed as TokenRefreshed
     from maia_async.events import TriggerAbandoned as TriggerAbandoned
     from maia_async.events import UnknownValueSeen as UnknownValueSeen
@@ -166,6 +167,7 @@ _HOMES = {
         "RequestFinished",
         "StreamingChanged",
         "StreamingPipelineCreated",
+        "SweepBegun",
         "TokenRefreshed",
         "TriggerAbandoned",
         "UnknownValueSeen",

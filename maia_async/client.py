@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from maia_async.auth import Auth, ClientCredentials, StaticToken
+from maia_async.clock import utc_now
 from maia_async.config import Region, Settings, checked_base_url, checked_url
 from maia_async.errors import ConfigurationError, InvalidRequest
-from maia_async.events import Observer
+from maia_async.events import Observer, SweepBegun
 from maia_async.exchange import Exchange
 from maia_async.governor import Governor, Lane
 from maia_async.models import Response
@@ -26,6 +27,7 @@ from maia_async.resources.sightings import list_reader
 from maia_async.session import Session
 from maia_async.statistics import Statistics
 from maia_async.tasks import TaskOwner
+from maia_async.watching.planner import Plan
 from maia_async.watching.watcher import Watcher
 from maia_async.wire.raw import raw_request, raw_response
 
@@ -83,6 +85,7 @@ class Maia:
             owner=self._owner,
             read_page=list_reader(self._exchange),
             server_time=self._exchange.server_time,
+            tell=self._tell_round,
         )
         self._desk = TriggerDesk(exchange=self._exchange, owner=self._owner, observers=self._observers)
         self._runtime = Runtime(
@@ -162,7 +165,18 @@ class Maia:
             waits=self._watcher.waiting,
             looks=self._watcher.looks,
             sweeps=self._watcher.sweeper.rounds,
+            list_pages=self._watcher.chains.pages,
+            list_rows=self._watcher.chains.rows,
+            detection_lag=_middle_and_tail(sorted(self._watcher.lags)),
         )
+
+    def _tell_round(self, project_id: str, plan: Plan, runs: int) -> None:
+        if self._observers:
+            self._observers.emit(
+                SweepBegun(
+                    at=utc_now(), project_id=project_id, plan=plan.kind.value, runs=runs, requests=plan.requests, interval=plan.interval
+                )
+            )
 
     async def aclose(self) -> None:
         """Close: waits end with SessionClosed, triggers and cancels under way get 10 s, then nothing of ours runs.
@@ -186,3 +200,7 @@ class Maia:
 
     def __repr__(self) -> str:
         return f"<Maia {self.base_url}{' closed' if self._session.closed else ''}>"
+
+
+def _middle_and_tail(lags: list[float]) -> tuple[float, float] | None:
+    return (lags[len(lags) // 2], lags[min(len(lags) - 1, len(lags) * 99 // 100)]) if lags else None

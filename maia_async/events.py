@@ -77,6 +77,20 @@ class ExecutionChanged(Event):
 
 
 @frozen(kw_only=True)
+class SweepBegun(Event):
+    """A round of list reads begins: `runs` awaited ones are looked for with about `requests` pages in `interval` seconds.
+
+    plan: "all", "running" or "ended": the rows that are asked for.
+    """
+
+    project_id: str
+    plan: str
+    runs: int
+    requests: float
+    interval: float
+
+
+@frozen(kw_only=True)
 class StreamingPipelineCreated(Event):
     """A streaming pipeline was created, or found again after the answer to its create was lost."""
 

@@ -14,7 +14,9 @@ class Statistics:
     requests: attempts sent, tokens included. outcomes: attempts by status ("200") or error name ("Disconnected"). rate_limited: answers
     with 429. throttled_seconds: time that requests waited for the budget, summed. paused_seconds: time under an ordered pause.
     budget: requests per window now allowed, or None without a limit. budget_in_use: slots of it taken now. in_flight: requests out now.
-    waits: things awaited now. looks: reads by the watcher. sweeps: list sweeps by the watcher.
+    waits: things awaited now. looks: reads of one thing by the watcher. sweeps: rounds in which it read lists instead, with `list_pages`
+    requests and `list_rows` rows. detection_lag: seconds from the API's own `finishedAt` to our sight of the last thousand ends, median and
+    99th percentile; both clocks tell whole seconds. None before the first end.
     """
 
     requests: int
@@ -28,3 +30,6 @@ class Statistics:
     waits: int
     looks: int
     sweeps: int
+    list_pages: int = 0
+    list_rows: int = 0
+    detection_lag: tuple[float, float] | None = None

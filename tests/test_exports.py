@@ -111,6 +111,7 @@ NAMES = [
     "SupervisedState",
     "Supervisor",
     "SupervisorEvent",
+    "SweepBegun",
     "Table",
     "Timeouts",
     "TokenRefreshed",

@@ -80,7 +80,12 @@ class BatchProgress:
         for state, count in self.counts.items():
             states.append(f"   {state} {count}", style=STYLES.get(state, ""))
         budget = "" if statistics.budget is None else f"   budget {statistics.budget_in_use}/{statistics.budget:.0f} in use"
-        spent = f"  API calls {statistics.requests}   429 answers {statistics.rate_limited}{budget}"
+        late = (
+            ""
+            if statistics.detection_lag is None
+            else "   ends seen after {:.0f} s, 99 % within {:.0f} s".format(*statistics.detection_lag)
+        )
+        spent = f"  API calls {statistics.requests}   429 answers {statistics.rate_limited}{budget}{late}"
         return Group(bar, states, Text(spent, style="dim"), *(() if self.beside is None else ("", self.beside())))
 
     def _counts(self) -> str:

@@ -110,14 +110,21 @@ class ExecutionSubject:
         return errors.SessionClosed(execution_id=self.execution_id)
 
     def tell_change(self, watched: Watched, before: Any) -> None:
-        """Tell the observers when the status is another one than `before`."""
+        """Note how late an end is seen; tell the observers when the status is another one than `before`."""
+        last = watched.last
+        if last is None:
+            return
+        server = self._runtime.exchange.server_time() if last.ends else None
+        finished = last.value.finished_at if last.ends else None
+        if server is not None and finished is not None and watched.since is not None:
+            waited = asyncio.get_running_loop().time() - watched.since
+            self._runtime.watcher.lags.append(min(max(0.0, server - finished.timestamp()), waited))
         observers = self._runtime.observers
         previous = None if before is None else before.word
-        if observers and watched.last is not None and watched.last.word != previous:
-            current = watched.last.word
+        if observers and last.word != previous:
             observers.emit(
                 ExecutionChanged(
-                    at=utc_now(), project_id=self.project_id, execution_id=self.execution_id, previous=previous, current=current
+                    at=utc_now(), project_id=self.project_id, execution_id=self.execution_id, previous=previous, current=last.word
                 )
             )
 

@@ -44,6 +44,10 @@ ServerTime = Callable[[], float | None]
 """Seconds since the epoch by the API's clock, as far as it has told."""
 
 
+Tell = Callable[[str, Plan, int], None]
+"""Told of every round: project, plan, awaited runs."""
+
+
 def untold() -> None:
     """For a watcher that needs no such clock."""
 
@@ -59,6 +63,7 @@ class Sweeper:
         chains: Chains,
         look: Callable[[Watched, float], None],
         server_time: ServerTime,
+        tell: Tell,
     ) -> None:
         self.rounds = 0
         self._policy = policy
@@ -67,6 +72,7 @@ class Sweeper:
         self._chains = chains
         self._look = look
         self._server_time = server_time
+        self._tell = tell
         self.own_rate: Callable[[], float] = lambda: 0.0  # requests a second that own reads want
         self._fields: dict[str, Field] = {}
         self._asks: list[tuple[float, int, Field, Ask]] = []
@@ -183,6 +189,7 @@ class Sweeper:
             return
         here.census.tidy()
         self.rounds += 1
+        self._tell(here.project_id, found, here.census.runs)
         asks = [*found.asks, *here.present(found)]
         wait = found.interval
         if here.failures:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -29,7 +30,7 @@ from maia_async.watching.deadlines import Deadlines, after_deadline
 from maia_async.watching.known import Known
 from maia_async.watching.pace import after_failure, first_look
 from maia_async.watching.schedule import Schedule
-from maia_async.watching.sweeper import ServerTime, Sweeper, untold
+from maia_async.watching.sweeper import ServerTime, Sweeper, Tell, untold
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched, wake
 
 logger = logging.getLogger("maia_async")
@@ -41,11 +42,19 @@ class Watcher:
     """Everything awaited through one client."""
 
     def __init__(
-        self, *, policy: PollPolicy, governor: Governor, owner: TaskOwner, read_page: ReadPage = no_list, server_time: ServerTime = untold
+        self,
+        *,
+        policy: PollPolicy,
+        governor: Governor,
+        owner: TaskOwner,
+        read_page: ReadPage = no_list,
+        server_time: ServerTime = untold,
+        tell: Tell = lambda *_: None,
     ) -> None:
         self.policy = policy
         self.looks = 0
         self.waiting = 0
+        self.lags: deque[float] = deque(maxlen=1000)  # from the ends of runs to our sight of them, as far as the API tells
         self._governor = governor
         self._owner = owner
         self._known = Known()
@@ -59,13 +68,7 @@ class Watcher:
         self._bug: BaseException | None = None
         self._closed = False
         self.chains = Chains(policy=policy, read_page=read_page, find=self._find, saw=self._listed, look=self._look_at)
-        self.sweeper = Sweeper(
-            policy=policy,
-            governor=governor,
-            chains=self.chains,
-            look=self._look_at,
-            server_time=server_time,
-        )
+        self.sweeper = Sweeper(policy=policy, governor=governor, chains=self.chains, look=self._look_at, server_time=server_time, tell=tell)
         self._crowd = Crowd(policy, governor, self.sweeper)
 
     def watched(self, subject: Subject) -> Watched:
