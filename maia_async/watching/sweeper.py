@@ -35,7 +35,7 @@ DISCOVER: Final = 30  # from so many runs of unknown start on, the list is asked
 DISCOVERY: Final = (*range(100, 1300, 100), 3600)  # seconds before now at which its windows end
 TRUST: Final = 60.0  # seconds without having been listed, at least, after which a run is read itself
 RETHINK: Final = 15.0  # until a plan of own reads is thought over
-UNDATED: Final = 5.0  # … for which discovery waits for the API's clock
+UNDATED: Final = 10.0  # seconds, of any policy, for which discovery waits for a first answer, which tells the API's clock
 SPREAD: Final = 0.9  # of the interval, over which a round's requests are spread
 logger = logging.getLogger("maia_async")
 
@@ -241,7 +241,7 @@ class Sweeper:
 
     def _discover(self, here: Field, now: float) -> None:
         server = self._server_time()
-        if server is None and now - here.discovered_at < UNDATED * self._scale:
+        if server is None and now - here.discovered_at < UNDATED:
             here.next_round = now + self._policy.min_interval / 10  # the reads of the first few will tell the time
             return
         if server is None or OPEN in self._chains.dialect.refused or self._chains.refused_until(here.project_id) > now:
