@@ -105,14 +105,14 @@ class Census:
 
     def within(self, ask: Ask) -> list[Watched]:
         """The awaited runs that an ask is about."""
-        first, last = ask.window.first, ask.window.last
-        return [
-            watched
-            for second, runs in self.awaited.items()
-            if (first is None or second >= first) and (last is None or second <= last)
-            for watched in runs
-            if ask.names is None or watched.names == ask.names
-        ]
+        first, last, names = ask.window.first, ask.window.last, ask.names
+        seconds: Iterable[int]
+        if first is not None and last is not None and last - first < len(self.awaited):
+            seconds = range(first, last + 1)
+        else:
+            seconds = [at for at in self.awaited if (first is None or at >= first) and (last is None or at <= last)]
+        nobody: dict[Watched, None] = {}
+        return [watched for second in seconds for watched in self.awaited.get(second, nobody) if names is None or watched.names == names]
 
     def ended(self, count: int, now: float) -> None:
         """So many runs were seen to have ended."""
@@ -128,18 +128,12 @@ class Census:
 
         All rows count as of the status that was asked for: a server that ignores the filter makes that question as dear as it is.
         """
-        counted: dict[tuple[Names, str], Counter[int]] = {}
-        for row in rows:
-            if row.started is not None:
-                word = row.word.value if ask.word is None else ask.word
-                counted.setdefault((ask.names, word), Counter())[row.started] += 1
-                if ask.names is None and row.names in self._by_names:
-                    counted.setdefault((row.names, word), Counter())[row.started] += 1
-        for names in self._by_names if ask.names is None else (ask.names,):
+        counted = self._counted(ask, rows)
+        for names in self._by_names if ask.names is None else self._by_names.keys() & {ask.names}:
             known = self._rows.setdefault(names, {})
-            words = {*known, *(word for about, word in counted if about == names)} if ask.word is None else {ask.word}
-            for word in words:
-                fresh = counted.get((names, word), Counter())
+            found = counted.get(names, {})
+            for word in known.keys() | found.keys() if ask.word is None else (ask.word,):
+                fresh = found.get(word, {})
                 seconds = known.setdefault(word, {})
                 _clear(seconds, first, ask.window.last)
                 seconds.update(fresh)
@@ -148,16 +142,37 @@ class Census:
                     for second in range(ask.window.first, first):
                         seconds[second] = max(seconds.get(second, 0), density)
 
+    def _counted(self, ask: Ask, rows: Iterable[Row]) -> dict[Names, dict[str, dict[int, int]]]:
+        """The rows for each narrowing that they are asked by or that is ours, status and second."""
+        asked: dict[str, dict[int, int]] = {}
+        counted = {ask.names: asked}
+        for row in rows:
+            if row.started is not None:
+                word = row.word.value if ask.word is None else ask.word
+                _count(asked, word, row.started)
+                if ask.names is None and row.names is not None and row.names in self._by_names:
+                    _count(counted.setdefault(row.names, {}), word, row.started)
+        return counted
+
     def tidy(self) -> None:
-        """Forget what stands before the oldest awaited run."""
-        oldest = min(self.awaited, default=None)
-        for words in self._rows.values():
-            for word, seconds in words.items():
-                words[word] = {} if oldest is None else {at: count for at, count in seconds.items() if at >= oldest - HOLDOVER}
+        """Forget what stands before the oldest awaited run: in one narrowing each time, in turn, since nobody looks at it meanwhile."""
+        names = next(iter(self._rows), None)
+        words = self._rows.pop(names, None)
+        if words is None or not self.awaited:
+            return
+        limit = min(self.awaited) - HOLDOVER
+        self._rows[names] = {word: {at: count for at, count in seconds.items() if at >= limit} for word, seconds in words.items()}
 
 
 def _scopes(watched: Watched) -> tuple[Names, ...]:
     return (None,) if watched.names is None else (None, watched.names)
+
+
+def _count(words: dict[str, dict[int, int]], word: str, second: int) -> None:
+    seconds = words.get(word)
+    if seconds is None:
+        seconds = words[word] = {}
+    seconds[second] = seconds.get(second, 0) + 1
 
 
 def _clear(seconds: dict[int, int], first: int | None, last: int | None) -> None:

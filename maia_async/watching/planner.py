@@ -27,9 +27,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum
+from itertools import repeat
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from maia_async.models.enums import ExecutionStatus
 from maia_async.policies import PollPolicy
@@ -103,83 +104,153 @@ class Situation:
 
 
 def plan(situation: Situation, policy: PollPolicy) -> Plan:
-    """The cheapest plan; see the table of this module."""
+    """The cheapest plan; see the table of this module.
+
+    It is made between two turns of a caller's loop, so what only the winner needs is made for the winner alone.
+    """
     calm = min(policy.max_interval, policy.min_interval * CALM)
     wish = min(calm, max(policy.min_interval, AGE_SHARE * situation.youngest))
-    own = Plan(Kind.OWN, _stretched(wish, situation.runs, situation.rate), requests=situation.runs)
+    own = _Price(Kind.OWN, _stretched(wish, situation.runs, situation.rate), situation.runs)
     if situation.runs <= (0 if situation.proven else FEW) or not situation.awaited.get(None):
-        return own
-    priced = _priced(situation, (None,), wish, policy)
-    narrow = [names for names in situation.awaited if names is not None]
+        return own.plan()
+    priced = _priced(_Cuts(situation, (None,)), wish, policy)
+    narrow = tuple(names for names in situation.awaited if names is not None)
     fair = situation.runs / situation.page + 1
     if narrow and min((each.requests for each in priced), default=math.inf) > 2 * fair:
-        priced += _priced(situation, tuple(narrow), wish, policy)
-    return min([*priced, own], key=_cost)
+        priced += _priced(_Cuts(situation, narrow), wish, policy)
+    return min([*priced, own], key=_Price.cost).plan()
 
 
-def _cost(found: Plan) -> tuple[float, float]:
-    return found.interval, found.requests / found.interval + len(found.presence) / found.presence_interval
+@frozen(slots=True)
+class _Price:
+    """What a plan would cost. The plan itself is made for the cheapest one."""
+
+    kind: Kind
+    interval: float
+    requests: float
+    cuts: _Cuts | None = None
+    words: tuple[str | None, ...] = ()
+    rare: float = math.inf
+
+    def cost(self) -> tuple[float, float]:
+        """The smallest is the best: the interval, and of equal ones the requests a second."""
+        present = self.cuts.number(OPEN) if self.cuts is not None and self.kind is Kind.ENDED else 0
+        return self.interval, self.requests / self.interval + present / self.rare
+
+    def plan(self) -> Plan:
+        """The plan that has this price."""
+        if self.cuts is None:
+            return Plan(self.kind, self.interval, requests=self.requests)
+        # Presence is read bit by bit: a window that is open above would have filled by its turn.
+        presence = self.cuts.asks(OPEN, shut=True) if self.kind is Kind.ENDED else ()
+        return Plan(self.kind, self.interval, self.cuts.asks(*self.words), presence, self.rare, self.requests)
 
 
 def _stretched(wish: float, requests: float, rate: float) -> float:
     return min(LONGEST, max(wish, requests / rate if rate > 0 else LONGEST))
 
 
-def _priced(situation: Situation, scopes: tuple[Names, ...], wish: float, policy: PollPolicy) -> list[Plan]:
-    """The three plans by lists, over all `scopes` together."""
-    rate, page = situation.rate, situation.page
-    by_word = {word: _asks(situation, scopes, (word,), word) for word in (OPEN, *ENDS)}
-    every = _asks(situation, scopes, None, None)
-    found = [Plan(Kind.ALL, _stretched(wish, _requests(every, page), rate), every, requests=_requests(every, page))]
-    if None in situation.refused or OPEN in situation.refused:
-        return found
-    running = by_word[OPEN]
-    cost = _requests(running, page)
-    interval = _stretched(wish, cost, rate - situation.ends)
-    found.append(Plan(Kind.RUNNING, interval, running, requests=cost + situation.ends * interval))
-    if situation.refused.isdisjoint(ENDS):
-        ended = tuple(ask for word in ENDS for ask in by_word[word])
-        scale = policy.min_interval / PollPolicy().min_interval
-        rare = max(PRESENCE * scale, cost / (PRESENCE_PART * rate)) if rate > 0 else LONGEST
-        interval = _stretched(wish, _requests(ended, page), rate - cost / rare)
-        # Read bit by bit: a window that is open above would have filled by its turn.
-        newest = {names: max(seconds) for names, seconds in situation.awaited.items()}
-        present = tuple(evolve(ask, window=evolve(ask.window, last=ask.window.last or newest[ask.names])) for ask in running)
-        found.append(Plan(Kind.ENDED, interval, ended, present, rare, requests=_requests(ended, page)))
+def _priced(cuts: _Cuts, wish: float, policy: PollPolicy) -> list[_Price]:
+    """The plans by lists, over all scopes of `cuts` together: the three, but for those that cannot win."""
+    rate, refused, ends = cuts.situation.rate, cuts.situation.refused, cuts.situation.ends
+    found: list[_Price] = []
+    if refused.isdisjoint({None, OPEN}):
+        cost = cuts.pages(OPEN)
+        interval = _stretched(wish, cost, rate - ends)
+        found.append(_Price(Kind.RUNNING, interval, cost + ends * interval, cuts, (OPEN,)))
+        if refused.isdisjoint(ENDS):
+            ended = cuts.pages(*ENDS)
+            scale = policy.min_interval / PollPolicy().min_interval
+            rare = max(PRESENCE * scale, cost / (PRESENCE_PART * rate)) if rate > 0 else LONGEST
+            found.append(_Price(Kind.ENDED, _stretched(wish, ended, rate - cost / rare), ended, cuts, ENDS, rare))
+    # The rows of every status are the most to count: not when it cannot win.
+    least = _every(cuts, wish, cuts.least())
+    if all(least.cost() <= each.cost() for each in found):
+        found.insert(0, _every(cuts, wish, cuts.pages(None)))
     return found
 
 
-def _requests(asks: tuple[Ask, ...], page: int) -> int:
-    return pages((ask.window for ask in asks), page)
+def _every(cuts: _Cuts, wish: float, requests: int) -> _Price:
+    return _Price(Kind.ALL, _stretched(wish, requests, cuts.situation.rate), requests, cuts, (None,))
 
 
-def _asks(situation: Situation, scopes: tuple[Names, ...], words: tuple[str, ...] | None, word: str | None) -> tuple[Ask, ...]:
-    """The windows of every scope, each as an ask.
+class _Cuts:
+    """The windows of some scopes together, cut for each status when they are asked for."""
 
-    While runs are being started the newest window is open above: a start may be later than we think. Not for longer: others go on
-    starting theirs, and their rows come first.
-    """
-    found: list[Ask] = []
-    for names in scopes:
-        wanted = situation.awaited[names]
-        rows = expected(wanted, situation.rows.get(names, {}), words)
-        cut = windows(wanted, rows, situation.page)
-        if cut and situation.youngest < situation.fresh:
-            cut[-1] = Window(cut[-1].first, None, cut[-1].rows)
-        found.extend(Ask(window, word, names) for window in cut)
-    return tuple(found)
+    def __init__(self, situation: Situation, scopes: tuple[Names, ...]) -> None:
+        self.situation = situation
+        # Sorted once: to sort it again for each status costs next to nothing.
+        self._wanted = {names: _sorted(situation.awaited[names]) for names in scopes}
+        self._running: dict[Names, Mapping[int, int]] = {}
+        self._cut: dict[str | None, list[tuple[Names, list[Window]]]] = {}
+
+    def pages(self, *words: str | None) -> int:
+        """Requests that the windows take."""
+        return sum(pages(cut, self.situation.page) for word in words for _, cut in self._of(word))
+
+    def least(self) -> int:
+        """The fewest requests that the windows of all statuses can take: what stands in the seconds of our own runs is in any of them."""
+        total = 0
+        for names, wanted in self._wanted.items():
+            listed = self.situation.rows.get(names, {})
+            rows = sum(sum(map(seconds.get, wanted, repeat(0))) for word, seconds in listed.items() if word != OPEN)
+            total += math.ceil((rows + sum(wanted.values())) / self.situation.page)
+        return total
+
+    def number(self, word: str | None) -> int:
+        """How many windows there are."""
+        return sum(len(cut) for _, cut in self._of(word))
+
+    def asks(self, *words: str | None, shut: bool = False) -> tuple[Ask, ...]:
+        """Each window as an ask.
+
+        While runs are being started the newest window is open above, unless `shut`: a start may be later than we think. Not for longer:
+        others go on starting theirs, and their rows come first.
+        """
+        growing = self.situation.youngest < self.situation.fresh and not shut
+        found: list[Ask] = []
+        for word in words:
+            for names, cut in self._of(word):
+                found.extend(Ask(window, word, names) for window in cut)
+                if growing and cut:
+                    found[-1] = Ask(Window(cut[-1].first, None, cut[-1].rows), word, names)
+        return tuple(found)
+
+    def _of(self, word: str | None) -> list[tuple[Names, list[Window]]]:
+        if word not in self._cut:
+            page = self.situation.page
+            self._cut[word] = [(names, windows(wanted, self._rows(names, word), page)) for names, wanted in self._wanted.items()]
+        return self._cut[word]
+
+    def _rows(self, names: Names, word: str | None) -> Mapping[int, int]:
+        listed = self.situation.rows.get(names, {})
+        if word is not None and word != OPEN:
+            return listed.get(word, {})
+        if names not in self._running:
+            self._running[names] = running_rows(self._wanted[names], listed.get(OPEN, {}))
+        running = self._running[names]
+        return running if word == OPEN else all_rows(running, listed)
 
 
-def expected(wanted: Mapping[int, int], listed: Mapping[str, Mapping[int, int]], words: tuple[str, ...] | None) -> dict[int, int]:
-    """The rows to expect for each second: as they were listed, and at least our own that run."""
-    chosen = tuple(listed) if words is None else words
-    rows: dict[int, int] = {}
-    for word in chosen:
+def _sorted(counts: Mapping[int, int]) -> dict[int, int]:
+    seconds = sorted(counts)
+    return dict(zip(seconds, map(counts.__getitem__, seconds), strict=True))
+
+
+def running_rows(wanted: Mapping[int, int], listed: Mapping[int, int]) -> dict[int, int]:
+    """The rows to expect for each second of those that run: as they were listed, and at least our own."""
+    rows = dict(wanted)
+    for second, count in listed.items():
+        if count > rows.get(second, 0):
+            rows[second] = count
+    return rows
+
+
+def all_rows(running: Mapping[int, int], listed: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
+    """The rows to expect for each second of every status: those that run, and the others as they were listed."""
+    rows = dict(running)
+    for word, seconds in listed.items():
         if word != OPEN:
-            for second, count in listed.get(word, {}).items():
+            for second, count in seconds.items():
                 rows[second] = rows.get(second, 0) + count
-    if words is None or OPEN in words:
-        running = listed.get(OPEN, {})
-        for second in wanted.keys() | running.keys():
-            rows[second] = rows.get(second, 0) + max(wanted.get(second, 0), running.get(second, 0))
     return rows

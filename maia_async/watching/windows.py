@@ -7,12 +7,16 @@ window in which everything has ended is asked for no more.
     with all rows up to it, the window still fits a page    it joins the window (seconds between them cost nothing without rows)
     otherwise                                               it begins a window of its own
     it alone has more rows than a page                      its window takes several pages, read one after the other
+
+A window reaches EARLIER seconds below its first run, but not into the window before; the rows there count.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Final
 
 from attrs import frozen
@@ -35,26 +39,25 @@ class Window:
 
 
 def windows(wanted: Iterable[int], rows: Mapping[int, int], page: int) -> list[Window]:
-    """The windows over `wanted`, oldest first; `rows` are those expected for each second, `page` is how many a page holds."""
+    """The windows over `wanted`, oldest first; `rows` are those expected for each second, `page` is how many a page holds.
+
+    Sums of rows are searched for where a window ends, second for second is not counted: there are hundreds of windows, but thousands of
+    seconds, and this is done several times for each round.
+    """
     room = max(1, int(page * FILL))
-    seconds = sorted(wanted)
-    if not seconds:
-        return []
-    counted = sorted(second for second in rows if seconds[0] <= second <= seconds[-1])
+    seconds, at = sorted(wanted), sorted(rows)
+    below = [0, *accumulate(map(rows.__getitem__, at))]  # rows before each of `at`, and all of them
     found: list[Window] = []
-    first, last = seconds[0] - EARLIER, seconds[0]
-    inside, place, empty = 0, 0, True
-    for second in seconds:
-        between, at = 0, place
-        while at < len(counted) and counted[at] <= second:
-            between += rows[counted[at]]
-            at += 1
-        if inside + between > room and not empty:
-            found.append(Window(first, last, inside))
-            first = second if second - last <= EARLIER else second - EARLIER
-            inside, between = 0, rows.get(second, 0)
-        last, inside, place, empty = second, inside + between, at, False
-    found.append(Window(first, last, inside))
+    place = 0
+    while place < len(seconds):
+        second = seconds[place]
+        first = second - EARLIER if not place else max(second - EARLIER, seconds[place - 1] + 1)
+        before = below[bisect_left(at, first)]
+        over = bisect_right(below, before + room)
+        end = len(seconds) if over == len(below) else max(place + 1, bisect_left(seconds, at[over - 1], place))
+        last = seconds[end - 1]
+        found.append(Window(first, last, below[bisect_right(at, last)] - before))
+        place = end
     return found
 
 
