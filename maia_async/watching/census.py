@@ -49,6 +49,10 @@ class Census:
         """Awaited runs, strangers included."""
         return self._runs + len(self.strangers)
 
+    def pages(self) -> float:
+        """Pages of the list that hold them, about; never less than one."""
+        return 1 + self.runs / self.page
+
     def add(self, watched: Watched) -> None:
         """It is awaited from now on."""
         start = watched.start

@@ -14,7 +14,7 @@ from those that run, or from all, or its     an own read after two rounds, unles
 and started less than PATIENCE ago           nothing yet: lists lag behind
 
 a list answers                               then
-400, 422                                     without what it may not know, one thing at a time: fractions of a second, the status, the
+400, 422 to a first page                     without what it may not know, one thing at a time: fractions of a second, the status, the
                                              names; then as the next row
 403, 404, 405, 410, 501, or ignores bounds   own reads in this project; the list is tried again after RELIST
 no usable answer                             the next round a bit later; own reads come by themselves when a run is not listed for long
@@ -86,18 +86,25 @@ class Chains:
         tokens: set[str] = set()
         most = 2 * ask.window.pages(here.census.page) + 2
         read = 0
+        first_id, before = "", 0
         try:
             while True:
                 page = await self._read_page(here.project_id, ask, token, dialect)
                 read += 1
                 self.pages += 1
                 self.rows += len(page.rows)
-                if page.more and page.rows:  # what the server lets a page hold; a short one now and then is no proof
-                    here.census.page = max(len(page.rows), here.census.page // 2)
+                if before and page.rows and page.rows[0][0].execution_id != first_id:
+                    # What the server lets a page hold: one that others follow, but no empty one and not itself. A short one now and then
+                    # is no proof.
+                    here.census.page = max(before, here.census.page // 2)
                 now = asyncio.get_running_loop().time()
                 for row, raw in page.rows:
+                    if here.gone:
+                        return
                     rows.append(row)
                     self._row(here, row, raw, now)
+                before = len(page.rows)
+                first_id = page.rows[0][0].execution_id if page.rows else ""
                 token = page.more
                 if here.discovering:
                     most = len(here.census.strangers)  # beyond that, reading each itself is cheaper
@@ -105,7 +112,7 @@ class Chains:
                     break
                 tokens.add(token)
         except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything; own reads will tell the waiters
-            self._failed(here, dialect, ask, error)
+            self._failed(here, dialect, ask, error, begun=read > 0)
             return
         here.failures = 0
         self._read_whole(here, ask, rows, whole=token is None, began=began)
@@ -155,9 +162,11 @@ class Chains:
                 here.lose(watched)
                 self._look(watched, began + wait)
 
-    def _failed(self, here: Field, dialect: Dialect, ask: Ask, error: Exception) -> None:
+    def _failed(self, here: Field, dialect: Dialect, ask: Ask, error: Exception, *, begun: bool) -> None:
         status = error.status if isinstance(error, ResponseError) else None
-        if status in {400, 422}:
+        if status in {400, 422} and begun:  # it takes the question, but not the token
+            here.failures += 1
+        elif status in {400, 422}:
             if dialect is self.dialect:  # else another answer has taught us already
                 self.dialect = dialect.without(ask)
                 if not self.dialect.listed:

@@ -33,6 +33,9 @@ class Field:
     proven: bool = False  # a list has shown a run of ours
     trusted_until: float = NEVER  # until then a run need not be read itself because no list has told of it
     rare: float = 0.0  # seconds in which every run is seen once, where ends are asked for
+    gone: bool = False  # nobody waits here any more: what a chain under way still reads is of no use, a later wait has a field of its own
+    audited: set[Watched] = field(factory=set)  # read themselves although lists show them: that says nothing about the lists
+    unread_at: float = NEVER  # when an own read failed again and again
 
     @property
     def swept(self) -> bool:

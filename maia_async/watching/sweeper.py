@@ -3,6 +3,8 @@
 an own read of a run is due, and                  then
 lists are not read for its project                it is made
 lists do not show the run                         it is made
+discovery was begun a moment ago                  it is put off
+the last one was AUDIT ago                        it is made, one run after the other: a list may stand still
 a list of those that go on was read lately, and   it is put off
   the run was listed not too long ago, or is new
 otherwise                                         it is made: whatever is wrong with the lists
@@ -16,6 +18,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from maia_async.governor import Governor
@@ -25,7 +28,7 @@ from maia_async.watching.chains import PATIENCE, Chains
 from maia_async.watching.field import Field
 from maia_async.watching.pace import after_failure
 from maia_async.watching.planner import FEW, FRESH, OPEN, Ask, Kind, Plan, Situation, plan
-from maia_async.watching.watched import Watched
+from maia_async.watching.watched import NEVER, Watched
 from maia_async.watching.windows import Window
 
 PART: Final = 0.65  # of the polls' guarantee: the rest is for own reads, and to spare
@@ -35,7 +38,12 @@ DISCOVER: Final = 30  # from so many runs of unknown start on, the list is asked
 DISCOVERY: Final = (*range(100, 1300, 100), 3600)  # seconds before now at which its windows end
 TRUST: Final = 60.0  # seconds without having been listed, at least, after which a run is read itself
 RETHINK: Final = 15.0  # until a plan of own reads is thought over
+DISCOVERED: Final = 15.0  # … for which own reads wait for discovery, at most: a list may hang
+AUDIT: Final = 900.0  # seconds after its last own read from which a run is read itself, whatever lists show: they may stand still …
+AUDIT_PART: Final = 0.02  # … one after the other, with so much of the polls' rate
+UNREAD: Final = 60.0  # … for which plans that need own reads are avoided after those failed
 UNDATED: Final = 10.0  # seconds, of any policy, for which discovery waits for a first answer, which tells the API's clock
+MOST_FAILURES: Final = 3
 SPREAD: Final = 0.9  # of the interval, over which a round's requests are spread
 logger = logging.getLogger("maia_async")
 
@@ -77,6 +85,7 @@ class Sweeper:
         self._fields: dict[str, Field] = {}
         self._asks: list[tuple[float, int, Field, Ask]] = []
         self._sequence = itertools.count()
+        self._next_audit = NEVER
 
     # who is awaited
 
@@ -101,8 +110,10 @@ class Sweeper:
         if here is None:
             return
         here.find(watched)
+        here.audited.discard(watched)
         here.census.discard(watched)
         if not here.census.runs:
+            here.gone = True
             del self._fields[project_id]
             self._asks = [entry for entry in self._asks if entry[2] is not here]
             heapq.heapify(self._asks)
@@ -120,7 +131,7 @@ class Sweeper:
         here = self._fields.get(project_id)
         if here is None or watched.stray:
             return None
-        if here.seeks:
+        if here.seeks and now < here.discovered_at + max(UNDATED, DISCOVERED * self._scale):
             return now + self._policy.min_interval
         if watched.start is None or not here.swept:
             return None
@@ -128,13 +139,31 @@ class Sweeper:
         until = max(here.trusted_until, since + PATIENCE * self._scale)
         # However well lists do in general: this run may stand in a window that fails each time.
         until = min(until, max(watched.listed_at, since) + max(TRUST * self._scale, 8 * here.plan.interval, 4 * here.rare))
+        if until > now and self._audits(max(watched.asked_at, since), now):
+            here.audited.add(watched)
+            return None
         return until if until > now else None
+
+    def _audits(self, read_at: float, now: float) -> bool:
+        """Whether a run is read itself though lists show it. Thousands may have begun together: then one after the other."""
+        if now < max(read_at + AUDIT * self._scale, self._next_audit):
+            return False
+        self._next_audit = max(self._next_audit, now - PATIENCE * self._scale) + 1 / (AUDIT_PART * self._governor.spare_rate())
+        return True
+
+    def failed(self, watched: Watched, now: float) -> None:
+        """An own read failed. Where that goes on, lists are asked for ends, too."""
+        here = self._fields.get(watched.subject.listed_in or "")
+        if here is not None and watched.failures >= MOST_FAILURES:
+            here.unread_at = now
 
     def looked(self, watched: Watched, project_id: str) -> None:
         """An own read showed that it has not ended."""
         here = self._fields.get(project_id)
-        if here is not None and here.swept and watched.listed_at < watched.asked_at:
+        if here is not None and here.swept and watched.listed_at < watched.asked_at and watched not in here.audited:
             here.lose(watched)
+        if here is not None:
+            here.audited.discard(watched)
 
     def placed(self, watched: Watched, project_id: str) -> None:
         """An own read told when it started: from now on lists may do. Where that was known, lists go on to."""
@@ -158,24 +187,21 @@ class Sweeper:
         rounds = min((here.next_round for here in self._fields.values() if not here.open_asks), default=math.inf)
         return min(rounds, self._asks[0][0] if self._asks else math.inf)
 
-    def due(self, now: float) -> Coroutine[Any, Any, None] | None:
-        """The next list chain whose time has come, to be run as a task; None when there is none."""
+    def due(self, now: float) -> tuple[Coroutine[Any, Any, None], Callable[[], None]] | None:
+        """The next list chain whose time has come, to be run as a task, and what to call when that has ended; None when there is none."""
         for here in list(self._fields.values()):
             if here.next_round <= now and not here.open_asks:
                 (self._discover if here.wants_discovery else self._begin_round)(here, now)
         if not self._asks or self._asks[0][0] > now:
             return None
         _, _, here, ask = heapq.heappop(self._asks)
+        # Not at the end of the coroutine: a task that is cancelled before its first step never gets there.
+        return self._chains.read(here, ask), partial(self._chain_ended, here)
 
-        async def chain() -> None:
-            try:
-                await self._chains.read(here, ask)
-            finally:
-                here.open_asks -= 1
-                if not here.open_asks and here.discovering:
-                    self._discovered(here)
-
-        return chain()
+    def _chain_ended(self, here: Field) -> None:
+        here.open_asks -= 1
+        if not here.open_asks and here.discovering:
+            self._discovered(here)
 
     def _begin_round(self, here: Field, now: float) -> None:
         before = here.plan
@@ -206,8 +232,11 @@ class Sweeper:
         if self._chains.refused_until(here.project_id) > now:
             return Plan(Kind.OWN, math.inf)
         census = here.census
-        total = sum(each.census.runs for each in self._fields.values())
-        rate = self._rate() * census.runs / total
+        # In pages, which is what lists cost: by their runs alone, ten runs beside ten thousand would hardly ever be looked at.
+        rate = self._rate() * census.pages() / sum(each.census.pages() for each in self._fields.values())
+        refused = self._chains.dialect.refused
+        if now < here.unread_at + UNREAD * self._scale:
+            refused |= {OPEN}
         counts = census.counts()
         return plan(
             Situation(
@@ -218,7 +247,7 @@ class Sweeper:
                 ends=census.end_rate(now),
                 rate=rate,
                 page=census.page,
-                refused=self._chains.dialect.refused,
+                refused=refused,
                 proven=here.proven,
                 fresh=FRESH * self._scale,
             ),

@@ -160,6 +160,8 @@ class Watched:
         self.looked_at = now
         if not self.failures:
             self.failed_since, self.paused_then = now, paused
+        elif self.listed_at > self.failed_since:  # a list has shown it meanwhile: that was a read, too
+            self.failed_since, self.paused_then = self.listed_at, paused
         self.failures += 1
         self.failure = error
         return now - self.failed_since - (paused - self.paused_then)

@@ -143,9 +143,7 @@ class Watcher:
     async def aclose(self) -> None:
         """Every wait ends with the subject's closed error; no later one starts."""
         self._closed = True
-        for watched in self._known.active():
-            for waiter in watched.waiters:
-                self._finish(waiter, watched.subject.closed())
+        self._fail_all()
         await self.rest()
 
     def _enlist(self, waiter: Waiter, now: float) -> None:
@@ -246,43 +244,51 @@ class Watcher:
             self._looking += 1
             self._unsent += 1
             # Not in a task group: each look is a task of its own, and a group's bookkeeping costs as much as the rest of the look's start.
-            self._under_way.add(self._owner.start(self._look(watched), name="look", ended=self._look_ended))
+            self._under_way.add(self._owner.start(self._look(watched), name="look", ended=partial(self._look_ended, watched, watched.asks)))
 
     def _start_chains(self, now: float) -> None:
         while self._looking < MAX_LOOKS and (chain := self.sweeper.due(now)) is not None:
             self._looking += 1
-            self._under_way.add(self._owner.start(chain, name="list", ended=self._chain_ended))
+            self._under_way.add(self._owner.start(chain[0], name="list", ended=partial(self._chain_ended, chain[1])))
 
-    def _chain_ended(self, task: asyncio.Task[None]) -> None:
+    def _chain_ended(self, ended: Callable[[], None], task: asyncio.Task[None]) -> None:
         self._looking -= 1
-        self._look_ended(task)
+        ended()
+        self._task_ended(task)
         self._wake.set()
 
-    def _look_ended(self, task: asyncio.Task[None]) -> None:
+    def _look_ended(self, watched: Watched, asks: int, task: asyncio.Task[None]) -> None:
+        if watched.asks == asks:  # cancelled before its first step, with the loop of earlier waiters
+            self._look_over(watched)
+        self._task_ended(task)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._bug = task.exception()
             self._wake.set()
 
     async def _look(self, watched: Watched) -> None:
-        now = asyncio.get_running_loop().time
         try:
-            watched.goes_out(now())
+            watched.goes_out(asyncio.get_running_loop().time())
             self.looks += 1
             try:
                 self._saw(watched, await watched.subject.look(partial(self._sending, watched)))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
                 self._failed(watched, error)
         finally:
-            watched.looking = False
-            self._looking -= 1
-            if not watched.sent:
-                self._unsent -= 1
-            if watched.waiters and not watched.scheduled:
-                # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
-                self._schedule(watched, now())
-            if watched.waiters or self._due.next() < float("inf"):
-                self._wake.set()
+            self._look_over(watched)
+
+    def _look_over(self, watched: Watched) -> None:
+        watched.looking = False
+        self._looking -= 1
+        if not watched.sent:
+            self._unsent -= 1
+        if watched.waiters and not watched.scheduled:
+            # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
+            self._schedule(watched, asyncio.get_running_loop().time())
+        if watched.waiters or self._due.next() < float("inf"):
+            self._wake.set()
 
     def _crowded(self) -> bool:
         """Whether own reads wait for the budget while lists are read: then the next one waits here, where a list may make it needless."""
@@ -333,6 +339,7 @@ class Watcher:
     def _failed(self, watched: Watched, error: Exception) -> None:
         now = asyncio.get_running_loop().time()
         unreadable = watched.failed(error, now, self._governor.paused_seconds)
+        self.sweeper.failed(watched, now)
         since_trigger = None if watched.triggered_at is None else now - watched.triggered_at
         if not isinstance(error, MaiaError) or watched.subject.ended_by(error, since_trigger=since_trigger):
             end_with = error
@@ -360,6 +367,7 @@ class Watcher:
                 continue
             if not waiter.closing and not watched.looking:
                 self._schedule(watched, NEVER)
+                watched.sent = False  # that of an earlier look: this one may not even begin in time
             waiter.closing += 1
             self._deadlines.add(waiter, waiter.deadline + step)
 
@@ -390,7 +398,7 @@ class Watcher:
         except Exception:  # one caller's callback must not end the others' waits
             logger.exception("the callback of a wait for %s failed", waiter.watched.subject.key)
 
-    def _fail_all(self, error: BaseException) -> None:
+    def _fail_all(self, error: BaseException | None = None) -> None:
         for watched in self._known.active():
             for waiter in watched.waiters:
-                self._finish(waiter, error)
+                self._finish(waiter, error or watched.subject.closed())
