@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-PARTS: Final = ("cpu", "import", "memory", "throughput", "streams")
+PARTS: Final = ("cpu", "import", "memory", "throughput", "streams", "governor")
 
 
 def main() -> int:
@@ -60,6 +60,10 @@ def _measured(part: str, options: argparse.Namespace, loads: Callable[[bytes], A
         import streams
 
         return streams.measure(quick=quick)
+    if part == "governor":
+        import governor
+
+        return governor.measure(quick=quick)
     import throughput
 
     return asyncio.run(throughput.measure(rounds, 200 if quick else 2000, loads))

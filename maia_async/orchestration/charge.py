@@ -92,6 +92,10 @@ class Charge:
         """Whether this client, but not the supervisor, sent a STOP that may have an effect."""
         return self.pipeline.subject.orders.stop_asked(grace=self.track.start_grace, after=self.added)
 
+    def start_pends(self, asked_at: float) -> bool:
+        """Whether this client, whoever of it, sent a START that a read that went out at `asked_at` need not show."""
+        return self.pipeline.subject.orders.start_pends(asked_at, grace=self.track.start_grace)
+
     def weight_of(self, error: Exception, now: float, *, of_start: bool) -> Weight:
         """What an error says about the next try."""
         created = self.pipeline.watched.triggered_at

@@ -229,7 +229,8 @@ class Keeper:
         charge.read_at = watched.asked_at
         charge.shows(state, now)
         charge.news.set()
-        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=charge.was_asked_to_stop())
+        asked, pends = charge.was_asked_to_stop(), charge.start_pends(watched.asked_at)
+        found = charge.track.see(state, now=now, asked_at=watched.asked_at, asked=asked, pends=pends)
         if found is Meaning.NEEDS_START:
             self._schedule(charge, now)
         elif found is Meaning.DROPPED:

@@ -68,7 +68,8 @@ class Supervisor:
     """An async context manager and an async iterator of SupervisorEvent; made by `supervise`.
 
     The iteration waits for events as long as the block lasts, whatever became of the pipelines; then it ends. It raises SessionClosed when
-    the client is closed.
+    the client is closed. One that was made without pipelines has no client before its first `add`: until then only the end of its block
+    ends the iteration.
     """
 
     def __init__(self, pipelines: Iterable[StreamingPipeline], rules: SuperviseRules) -> None:

@@ -5,7 +5,8 @@ shown the pipeline running since:
 
     NONE      there is none, or the pipeline was seen running since
     PENDING   it is under way; or it failed, and this read went out before that; or it was accepted, and this read went out at most
-              `start_grace` later
+              `start_grace` later. Until the pipeline was seen running, a START that somebody else of this client sent counts, too (a former
+              supervisor, or the user): for that one `resources/orders.py` says whether it may still show
     FAILED    it was refused, and this read went out later
     LATE      it was accepted, and this read went out more than `start_grace` later
 
@@ -143,8 +144,11 @@ class Track:
     _sent_at: float = 0.0
     _stood: bool = False  # NOT_RUNNING was read before the last START went out, and nothing readable since
 
-    def see(self, observed: StreamingState, *, now: float, asked_at: float, asked: bool = False) -> Meaning:
-        """What a read means that went out at `asked_at` and was answered `now`; remembered for the next one."""
+    def see(self, observed: StreamingState, *, now: float, asked_at: float, asked: bool = False, pends: bool = False) -> Meaning:
+        """What a read means that went out at `asked_at` and was answered `now`; remembered for the next one.
+
+        pends: a START of this client, whoever sent it, may not show yet.
+        """
         if observed.is_running:
             self._sent, self.ran = _Sent.NOTHING, True
         readable = is_readable(observed)
@@ -152,11 +156,12 @@ class Track:
             self._unreadable_since = None
         elif self._unreadable_since is None:
             self._unreadable_since = now
+        start = self._start(asked_at)
         found = meaning(
             self.desired,
             self.previous,
             observed,
-            start=self._start(asked_at),
+            start=Start.PENDING if start is Start.NONE and pends and not self.ran else start,
             asked=asked,
             lost=self.unreadable(now) > self.unreachable_after,
         )

@@ -1,7 +1,8 @@
 """How many things share the reads, and so how often each is read: counts and the pace of one client's watcher. It sends nothing.
 
     a thing                              its load is what the budget allows for
-    got a command in the last minute     those that got one: a fleet must not slow down the one that somebody waits for
+    got a command in the last minute     twice those that got one: a fleet must not slow down the one that somebody waits for, nor may a
+                                         fleet that is restarted for ever keep the others from being read
     any other                            everything that is read one by one
     is shown by lists                    nothing: it is not read itself
 
@@ -20,6 +21,8 @@ from maia_async.watching.pace import STREAM_FRESH, load_of
 from maia_async.watching.sweeper import PART, Sweeper
 from maia_async.watching.watched import Watched
 
+RECKON: Final = 60.0  # min_intervals for which a long time until the next read holds
+FRESH_PART: Final = 0.5  # of the own reads, for things that got a command
 OWN_PACE: Final = 15.0  # seconds between two reads of one thing, taken as what own reads want of the budget
 
 
@@ -48,6 +51,10 @@ class Crowd:
         self._fresh.pop(watched, None)
         self._fresh[watched] = now
 
+    def is_fresh(self, watched: Watched) -> bool:
+        """Whether it got a command lately."""
+        return watched in self._fresh
+
     def own(self) -> int:
         """How many things are read one by one."""
         return self._kinds.total() - self._sweeper.swept_runs()
@@ -56,11 +63,17 @@ class Crowd:
         """Requests a second that own reads want."""
         return min(self.own() / (OWN_PACE * self._policy.min_interval), self._governor.spare_rate())
 
+    def next_look(self, watched: Watched, now: float) -> tuple[float, bool]:
+        """When to read it next, and whether only to reckon anew then: the crowd that makes a time long may be gone by that time."""
+        due = watched.looked_at + self.interval(watched, now)
+        horizon = now + RECKON * self._policy.min_interval
+        return min(due, horizon), due > horizon
+
     def interval(self, watched: Watched, now: float) -> float:
         """Seconds until the next own read of it."""
         while self._fresh and next(iter(self._fresh.values())) < now - STREAM_FRESH * self._policy.min_interval:
             del self._fresh[next(iter(self._fresh))]
-        sharing = len(self._fresh) if watched in self._fresh else self.own()
+        sharing = min(len(self._fresh) / FRESH_PART, self.own()) if watched in self._fresh else self.own()
         spare = self._governor.spare_rate()
         rate = spare if math.isinf(spare) else max((1 - PART) * spare, spare - self._sweeper.demand())
         age = now - (now if watched.since is None else watched.since)

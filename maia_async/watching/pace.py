@@ -59,7 +59,7 @@ def stream_interval(policy: PollPolicy, *, age: float, load: float, streams: int
     return max(policy.min_interval, load, STREAM_CALM * scale, share)
 
 
-def load_of(watched: int, rate: float) -> float:
+def load_of(watched: float, rate: float) -> float:
     """Seconds in which the budget allows one look at each of `watched` things; `rate` is looks a second, and may be infinite."""
     return min(watched / rate, LONGEST_LOAD) if rate > 0 else LONGEST_LOAD
 

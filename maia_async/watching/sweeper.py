@@ -119,8 +119,8 @@ class Sweeper:
             heapq.heapify(self._asks)
 
     def swept_runs(self) -> int:
-        """Runs that are not read themselves as long as lists show them."""
-        return sum(here.census.runs - here.strays for here in self._fields.values() if here.swept)
+        """Runs that are not read themselves as long as lists show them, or are about to."""
+        return sum(here.census.runs - here.strays for here in self._fields.values() if here.swept or here.discovering)
 
     def demand(self) -> float:
         """Requests a second that the rounds want."""

@@ -118,6 +118,7 @@ class Watched:
     asked_at: float = NEVER  # when the look went out that is under way, or else was the last: what it shows may be as old as that
     due: float = NEVER
     scheduled: bool = False
+    reckoned: bool = False  # `due` is when to think again about when it is due
     looking: bool = False
     sent: bool = False
     failures: int = 0
@@ -132,6 +133,16 @@ class Watched:
     stray: bool = False  # lists do not show it: it is read itself
     waiters: tuple[Waiter, ...] = ()
     _changes: deque[tuple[int, Sighting]] | None = None
+
+    def rested(self, now: float, longest: float) -> None:
+        """Somebody waits for it again. Where nobody looked for `longest`, that time was not spent unreachable."""
+        if now > self.due + longest:
+            self.failures = 0
+
+    def begins(self, now: float, soon: float) -> bool:
+        """Somebody waits for it for the first time; returns whether our own trigger was less than `soon` seconds ago."""
+        self.since = now if self.triggered_at is None else self.triggered_at
+        return self.triggered_at is not None and now - self.triggered_at < soon
 
     def goes_out(self, now: float) -> None:
         """A look begins, or its request leaves."""

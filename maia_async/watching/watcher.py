@@ -4,10 +4,9 @@ The loop is a task of the client (empty context), started with the first waiter 
 all deadlines in one heap, so a wait costs neither a task nor a timer. What is known of a thing outlives the loop: a hundred callers that
 each loop over short waits still make progress, and share one read per `min_interval`.
 
-A deadline is followed by a last look (`deadlines.py`).
-
-A failed look ends the wait only if the subject says so; otherwise it is repeated until `max_unreachable` has passed since the first
-failure, pauses of ours not counted. A bug in this loop reaches every waiter.
+A deadline is followed by a last look (`deadlines.py`). A failed look ends the wait only if the subject says so;
+otherwise it is repeated until `max_unreachable` has passed since the first failure, pauses of ours not counted. A bug in this loop reaches
+every waiter.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from maia_async.errors import MaiaError
 from maia_async.governor import Governor
 from maia_async.policies import PollPolicy
 from maia_async.tasks import TaskOwner, end
+from maia_async.watching.agenda import Agenda
 from maia_async.watching.chains import Chains, ReadPage, no_list
 from maia_async.watching.crowd import Crowd
 from maia_async.watching.deadlines import Deadlines, after_deadline
 from maia_async.watching.known import Known
 from maia_async.watching.pace import after_failure, first_look
-from maia_async.watching.schedule import Schedule
 from maia_async.watching.sweeper import ServerTime, Sweeper, Tell, untold
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched, wake
 
 logger = logging.getLogger("maia_async")
 MAX_LOOKS: Final = 100  # under way at once: what the connection pool holds
-MOST_UNSENT: Final = 8  # own reads that wait for the budget while lists are read: a list read behind hundreds of them would come too late
+MOST_UNSENT: Final = 4  # own reads that wait for the budget: a list, or the read after a command, would come too late behind hundreds
 
 
 class Watcher:
@@ -58,7 +57,7 @@ class Watcher:
         self._governor = governor
         self._owner = owner
         self._known = Known()
-        self._due = Schedule()
+        self._due = Agenda()
         self._deadlines = Deadlines()
         self._looking = 0
         self._unsent = 0
@@ -156,14 +155,12 @@ class Watcher:
         self.waiting += 1
         if alone:
             self._known.await_(watched)
-            if now > watched.due + self.policy.max_interval:
-                watched.failures = 0  # nobody looked meanwhile: that time was not spent unreachable
+            watched.rested(now, self.policy.max_interval)
             self._crowd.join(watched)
             if watched.subject.listed_in is not None:
                 self.sweeper.add(watched, watched.subject.listed_in, now)
             if watched.since is None:
-                watched.since = now if watched.triggered_at is None else watched.triggered_at
-                just = watched.triggered_at is not None and now - watched.triggered_at < self.policy.min_interval
+                just = watched.begins(now, self.policy.min_interval)
                 watched.due = now + first_look(self.policy, just_triggered=just, rate=self._governor.spare_rate())
             self._schedule(watched, max(watched.due, now))
         if self._task is None:
@@ -188,11 +185,11 @@ class Watcher:
             self._deadlines.clear()
             self._wake.set()
 
-    def _schedule(self, watched: Watched, due: float) -> None:
+    def _schedule(self, watched: Watched, due: float, reckoned: bool = False) -> None:
         """Look at `due`; when nobody waits for it, that is only the earliest time for the next one who does."""
-        watched.due = due
+        watched.due, watched.reckoned = due, reckoned
         if watched.waiters:
-            self._due.put(watched, due)
+            self._due.put(watched, due, fresh=self._crowd.is_fresh(watched))
 
     async def _run(self) -> None:
         try:
@@ -228,15 +225,14 @@ class Watcher:
                     timer.cancel()
 
     def _start_looks(self, now: float) -> None:
-        while self._looking < MAX_LOOKS and not self._crowded():
-            urgent = self._due.next() == NEVER
-            watched = self._due.pop(now)
-            if watched is None:
-                break
+        while self._looking < MAX_LOOKS and not self._crowded() and (watched := self._due.take(now)) is not None:
             if watched.looking:
                 continue  # that look schedules the next one when it ends
+            if watched.reckoned and (found := self._crowd.next_look(watched, now))[0] > now:
+                self._schedule(watched, *found)
+                continue
             project = watched.subject.listed_in
-            later = None if project is None or urgent else self.sweeper.postponed(watched, project, now)
+            later = None if project is None or watched.due == NEVER else self.sweeper.postponed(watched, project, now)
             if later is not None:  # lists tell of it; that it is due is only noticed here, so that a list row costs no heap
                 self._due.put_off(watched, later, self.policy.min_interval)
                 continue
@@ -291,8 +287,8 @@ class Watcher:
             self._wake.set()
 
     def _crowded(self) -> bool:
-        """Whether own reads wait for the budget while lists are read: then the next one waits here, where a list may make it needless."""
-        return self._unsent >= MOST_UNSENT and self._due.next() != NEVER and self.sweeper.swept_runs() > 0
+        """Whether own reads wait for the budget: then the next one waits here, where a list may make it needless or another overtake it."""
+        return self._unsent >= MOST_UNSENT and self._governor.queued > 0 and self._due.next() != NEVER
 
     def _sending(self, watched: Watched, sent: bool) -> None:
         if sent and not watched.sent:
@@ -312,7 +308,7 @@ class Watcher:
             if watched.listed_at == NEVER:
                 self.sweeper.placed(watched, project)
             self.sweeper.looked(watched, project)
-        self._schedule(watched, now + self._crowd.interval(watched, now))
+        self._schedule(watched, *self._crowd.next_look(watched, now))
 
     def _took(self, watched: Watched, sighting: Sighting) -> None:
         before = watched.last

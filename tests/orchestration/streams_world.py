@@ -70,6 +70,7 @@ class World:
     sent: list[Sent] = field(factory=list)
     looks: list[tuple[float, str]] = field(factory=list)
     shown: dict[str, str] = field(factory=dict)
+    ran: dict[str, list[tuple[float, float]]] = field(factory=lambda: defaultdict(list))  # reads that showed it running: sent, answered
     runtime: Runtime = field(init=False)
     gate: asyncio.Event = field(factory=_opened)
     max_pause: float = 120.0
@@ -142,9 +143,12 @@ class World:
         return reply
 
     async def read(self, spec: RequestSpec, lane: Any, decode: Callable[[Any], Any], **options: Any) -> Any:
+        sent = self.now - BASE
         reply = await self.call(spec, lane, **options)
         name = spec.path.split("/")[-2]
         self.shown[name] = reply.body.decode()
+        if self.shown[name] in {"STARTING", "SNAPSHOTTING", "STREAMING"}:
+            self.ran[name].append((sent, self.now - BASE))
         return decode(self.shown[name])
 
     async def _read(self, name: str, planned: Any) -> Reply:

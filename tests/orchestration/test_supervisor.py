@@ -186,6 +186,48 @@ async def test_one_that_is_removed_and_added_again_while_its_start_is_under_way_
     assert [(sent.at, sent.word, sent.status) for sent in made.sent] == [(0.0, "START", 202)]
 
 
+@pytest.mark.parametrize(("plan", "after"), [("late", 1), (None, 1.5), ("lost", 1.5), ("broken", 1.5)])
+async def test_a_start_of_a_former_supervisor_is_not_sent_again_by_the_next_one(plan: Any, after: float) -> None:
+    async with world() as made:
+        pipeline = made.make("a", starting=20, start_lag=10)
+        made.commands["a"] = deque([plan])
+        async with supervise([pipeline]) as former:
+            await asyncio.sleep(after)
+            former.remove(pipeline)
+            async with supervise([pipeline]) as later:
+                await asyncio.sleep(58)
+                assert later.states["a"].state is StreamingState.STREAMING
+
+    assert [(sent.at, sent.word, sent.status) for sent in made.sent] == [(0.0, "START", 202)]
+
+
+async def test_a_start_of_a_former_supervisor_that_never_shows_is_sent_again_after_the_grace() -> None:
+    async with world() as made:
+        pipeline = made.make("a")
+        made.commands["a"] = deque(["ignored"])
+        async with supervise([pipeline]) as former:
+            await asyncio.sleep(1)
+            former.remove(pipeline)
+            async with supervise([pipeline], start_grace=20) as later:
+                await asyncio.sleep(60)
+                assert later.states["a"].state is StreamingState.STREAMING
+
+    (_, again) = made.starts("a")
+    assert 20 < again < 26
+
+
+async def test_one_without_pipelines_waits_for_the_end_of_its_block_when_a_client_is_closed() -> None:
+    told = Told()
+    async with supervise([]) as supervisor:
+        listening = asyncio.get_running_loop().create_task(told.listen(supervisor))
+        async with world():
+            pass
+        await asyncio.sleep(100)
+        assert not told.ended
+    await listening
+    assert (told.ended, told.error) == (True, None)
+
+
 async def test_a_read_that_was_slow_is_as_old_as_its_question() -> None:
     """It went out within the grace, and came back after it."""
     told = Told()

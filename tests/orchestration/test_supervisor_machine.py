@@ -1,9 +1,10 @@
 """Random lives of a few pipelines under supervision, step by step in virtual time, against what a supervisor promises for all of them.
 
 Checked after every step: no window of the policy holds more restarts that landed than it allows, however they were answered; no START goes
-to a pipeline whose last answered read showed it running; what was given up was announced, once, and
-not for a few refusals; a pipeline that nobody touches is sent nothing. Checked at the end:
-when everything is quiet again, each pipeline that was neither given up nor stopped by others streams; and nothing is left behind.
+to a pipeline whose last answered read showed it running, nor, where stops are respected, to one that this client has stopped itself, unless
+a later read showed it running; what was given up was announced, once, and not for a few refusals; a pipeline that nobody touches is sent
+nothing. Checked at the end: when everything is quiet again, each pipeline that was neither given up nor stopped by others streams; and
+nothing is left behind.
 """
 
 from __future__ import annotations
@@ -231,6 +232,19 @@ class Supervision(RuleBasedStateMachine):
     def no_start_goes_to_one_that_its_last_read_showed_running(self) -> None:
         for sent in self.world.sent:
             assert sent.word != "START" or sent.read not in {"STARTING", "SNAPSHOTTING", "STREAMING"}, sent
+
+    @invariant()
+    def no_start_follows_a_stop_of_this_client_that_is_respected(self) -> None:
+        if not self.since or self.options["on_external_stop"] != "respect":
+            return
+        for name, (since, _) in self.since.items():
+            stop = None
+            for sent in self.world.sent[since:]:
+                if sent.pipeline_id == name and sent.word == "STOP" and sent.status == 202:
+                    stop = sent
+                elif sent.pipeline_id == name and sent.word == "START" and stop is not None:
+                    ran = any(stop.at <= asked and answered <= sent.at for asked, answered in self.world.ran[name])
+                    assert ran, (stop, sent)
 
     @invariant()
     def whatever_was_given_up_was_announced_and_once(self) -> None:

@@ -33,6 +33,7 @@ from maia_async import (
     StreamingPipelineCreated,
     StreamingPipelineDefinition,
     Timeouts,
+    TriggerPolicy,
 )
 from maia_async.emulator import Emulator, Readings, Scenario
 from maia_async.resources.streaming_list import same
@@ -244,6 +245,16 @@ async def test_a_cancelled_create_whose_answer_does_not_come_says_so_after_ten_s
         assert ours() == []
     assert f"streaming pipeline {NAME!r} may have been created" in caplog.text
     assert len(posts(server)) == 1
+
+
+async def test_a_cancelled_create_that_nothing_settles_does_not_claim_to_have_waited_longer(caplog: pytest.LogCaptureFixture) -> None:
+    lost = Scripted(scripted.close(), then=page())
+    async with lost as server, client(server, trigger=TriggerPolicy(settle=3)) as maia:
+        await cancelled_after(1, maia)
+        await anyio.sleep(4)
+        assert ours() == []
+    assert "no answer settled what became of it" in caplog.text
+    assert "within" not in caplog.text
 
 
 async def test_a_cancelled_create_that_has_not_gone_out_is_withdrawn(caplog: pytest.LogCaptureFixture) -> None:
