@@ -148,7 +148,8 @@ class Chains:
             rare = here.plan.presence_interval if here.plan.presence else 0.0
             interval = here.plan.interval if here.swept else 0.0
             here.trusted_until = max(here.trusted_until, began + max(PATIENCE * self._scale, 4 * interval, 2 * rare))
-            self._miss(here, ask, began, whole=whole)
+            if not here.discovering:  # which stops when all strangers are found, wherever it stands
+                self._miss(here, ask, began, whole=whole)
 
     def _miss(self, here: Field, ask: Ask, began: float, *, whole: bool) -> None:
         """Runs that a list of those that go on, or of all, has not shown are read themselves, until one does."""

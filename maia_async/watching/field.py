@@ -27,6 +27,7 @@ class Field:
     wants_discovery: bool = False  # many strangers: the list is to be asked for them
     discovering: bool = False  # … and is being asked
     discovered_at: float = NEVER
+    late: int = 0  # strangers that came while it was being asked
     unfound: int = 0  # strangers that the last discovery has not found
     joined_at: float = 0.0  # the last one that was added: the youngest there is
     strays: int = 0

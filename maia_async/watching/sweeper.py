@@ -32,7 +32,7 @@ from maia_async.watching.watched import NEVER, Watched
 from maia_async.watching.windows import Window
 
 PART: Final = 0.65  # of the polls' guarantee: the rest is for own reads, and to spare
-SPARE_PART: Final = 0.55  # of what the other lanes leave beyond it
+SPARE_PART: Final = 0.6  # of what the other lanes leave beyond it
 LEAST_PART: Final = 0.4  # of both, however much own reads want
 DISCOVER: Final = 30  # from so many runs of unknown start on, the list is asked for them first
 DISCOVERY: Final = (*range(100, 1300, 100), 3600)  # seconds before now at which its windows end
@@ -98,6 +98,7 @@ class Sweeper:
         here.joined_at = now
         watched.stray = False
         unknown = len(here.census.strangers)
+        here.late += watched.start is None and here.discovering
         if watched.start is None and not here.seeks and unknown > DISCOVER + 2 * here.unfound:
             here.wants_discovery, here.discovered_at = True, now
             here.next_round = now
@@ -270,8 +271,9 @@ class Sweeper:
 
     def _discover(self, here: Field, now: float) -> None:
         server = self._server_time()
-        if server is None and now - here.discovered_at < UNDATED:
-            here.next_round = now + self._policy.min_interval / 10  # the reads of the first few will tell the time
+        coming = now < min(here.joined_at + self._policy.min_interval / 10, here.discovered_at + self._policy.min_interval)
+        if coming or (server is None and now - here.discovered_at < UNDATED):
+            here.next_round = now + self._policy.min_interval / 10  # the others come, and the reads of the first few tell the time
             return
         if server is None or OPEN in self._chains.dialect.refused or self._chains.refused_until(here.project_id) > now:
             self._discovered(here)
@@ -285,7 +287,12 @@ class Sweeper:
             last = first
 
     def _discovered(self, here: Field) -> None:
-        here.wants_discovery = here.discovering = False
+        here.discovering = False
+        if here.late > DISCOVER:  # their rows may have been read before anybody waited for them
+            here.wants_discovery, here.late = True, 0
+            here.discovered_at = here.next_round = asyncio.get_running_loop().time()
+            return
+        here.wants_discovery, here.late = False, 0
         here.unfound = len(here.census.strangers)
         now = asyncio.get_running_loop().time()
         for watched in list(here.census.strangers):

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from cli.streamkit import definition
 
+pytestmark = pytest.mark.realtime
+
 SCENARIO = """
 pipelines: [{name: slow, duration: 1000}]
 latency_out: %s
