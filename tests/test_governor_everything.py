@@ -15,6 +15,8 @@ from virtual_time import VirtualLoop
 from maia_async import Batch, ExecutionRequest, supervise
 from maia_async.emulator import Emulator, Pipeline, Scenario
 
+pytestmark = pytest.mark.long
+
 FIFTH = 200  # requests a minute
 LONGEST_GAP = 300.0  # seconds between two reads of one of 50 streams; polls have 0.95 a second, of which lists take at most six tenths
 LONGEST_LAG = 180.0  # the same for the end of a wait

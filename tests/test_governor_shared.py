@@ -16,6 +16,8 @@ from attrs import define, field
 from maia_async.governor import Governor, Lane
 from maia_async.policies import RateLimit
 
+pytestmark = pytest.mark.long
+
 MINUTES = 15
 
 

@@ -18,6 +18,8 @@ from maia_async.errors import SessionClosed, WaitTimeout
 from maia_async.watching.sweeper import AUDIT
 from maia_async.watching.watched import Watched
 
+pytestmark = pytest.mark.long
+
 LIMIT = 1000
 BOUNDS = frozenset({"startedAfter", "startedBefore"})
 EVERY_FILTER = BOUNDS | {"status", "projectId", "pipelineName", "environmentName"}

@@ -11,6 +11,8 @@ import pytest
 
 from maia_async.emulator import Emulator, ListFaults, Readings
 
+pytestmark = pytest.mark.long
+
 
 async def waits(emulator: Emulator, *, within: float, runs: int = 40, upper: bool = False) -> None:
     """Runs of 2 to 80 s that started in the last minute are awaited; each ends with its status, not early, and within `within` seconds."""
