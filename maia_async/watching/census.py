@@ -15,9 +15,9 @@ from attrs import define, field, frozen
 from maia_async.models.enums import ExecutionStatus
 from maia_async.watching.planner import PAGE, Ask, Names
 from maia_async.watching.watched import Watched
+from maia_async.watching.windows import EARLIER
 
 MEMORY: Final = 30.0  # seconds over which ends are averaged
-HOLDOVER: Final = 2  # seconds by which a start that was not listed yet may be earlier than we think
 
 
 @frozen(slots=True)
@@ -164,7 +164,7 @@ class Census:
         words = self._rows.pop(names, None)
         if words is None or not self.awaited:
             return
-        limit = min(self.awaited) - HOLDOVER
+        limit = min(self.awaited) - EARLIER
         self._rows[names] = {word: {at: count for at, count in seconds.items() if at >= limit} for word, seconds in words.items()}
 
 

@@ -34,8 +34,10 @@ from maia_async.policies import PollPolicy
 from maia_async.watching.census import Row
 from maia_async.watching.field import Field
 from maia_async.watching.listing import Dialect, Page
+from maia_async.watching.pace import scale_of
 from maia_async.watching.planner import OPEN, Ask, Kind
 from maia_async.watching.watched import NEVER, Sighting, Watched
+from maia_async.watching.windows import EARLIER
 
 ReadPage = Callable[[str, Ask, str | None, Dialect], Awaitable[Page]]
 """One page: project, ask, token of the page, what the server takes."""
@@ -66,7 +68,7 @@ class Chains:
         self.rows = 0
         self.dialect = Dialect()
         self._policy = policy
-        self._scale = policy.min_interval / PollPolicy().min_interval
+        self._scale = scale_of(policy)
         self._read_page = read_page
         self._find = find
         self._saw = saw
@@ -139,7 +141,7 @@ class Chains:
     def _read_whole(self, here: Field, ask: Ask, rows: list[Row], *, whole: bool, began: float) -> None:
         starts = [row.started for row in rows if row.started is not None]
         first, last = ask.window.first, ask.window.last
-        outside = sum((first is not None and at < first - 2) or (last is not None and at > last + 2) for at in starts)
+        outside = sum((first is not None and at < first - EARLIER) or (last is not None and at > last + EARLIER) for at in starts)
         if outside > len(rows) / 2:
             self._refuse(here, "ignores the bounds of the start")
             return

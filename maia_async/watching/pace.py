@@ -42,6 +42,11 @@ STREAM_RATE: Final = 4.5
 STREAM_SPREAD: Final = 0.1
 
 
+def scale_of(policy: PollPolicy) -> float:
+    """By what all times stretch that are written for the default policy: a client of a faster or slower clock scales its `min_interval`."""
+    return policy.min_interval / PollPolicy().min_interval
+
+
 def run_interval(policy: PollPolicy, *, age: float, load: float) -> float:
     """Seconds until the next look at a run."""
     return max(policy.min_interval, load, min(policy.max_interval, AGE_SHARE * age))
@@ -52,7 +57,7 @@ def stream_interval(policy: PollPolicy, *, age: float, load: float, streams: int
 
     `jitter` is uniform in 0 to 1.
     """
-    scale = policy.min_interval / PollPolicy().min_interval
+    scale = scale_of(policy)
     if age < STREAM_FRESH * scale:
         return max(policy.min_interval, load, STREAM_BUSY * scale)
     share = streams * scale / STREAM_RATE * (1 + STREAM_SPREAD * (2 * jitter - 1))

@@ -34,6 +34,7 @@ from attrs import field, frozen
 
 from maia_async.models.enums import ExecutionStatus
 from maia_async.policies import PollPolicy
+from maia_async.watching.pace import scale_of
 from maia_async.watching.windows import Window, pages, windows
 
 Names = tuple[str, str] | None
@@ -160,7 +161,7 @@ def _priced(cuts: _Cuts, wish: float, policy: PollPolicy) -> list[_Price]:
         found.append(_Price(Kind.RUNNING, interval, cost + ends * interval, cuts, (OPEN,)))
         if refused.isdisjoint(ENDS):
             ended = cuts.pages(*ENDS)
-            scale = policy.min_interval / PollPolicy().min_interval
+            scale = scale_of(policy)
             rare = max(PRESENCE * scale, cost / (PRESENCE_PART * rate)) if rate > 0 else LONGEST
             found.append(_Price(Kind.ENDED, _stretched(wish, ended, rate - cost / rare), ended, cuts, ENDS, rare))
     # The rows of every status are the most to count: not when it cannot win.

@@ -26,7 +26,7 @@ from maia_async.policies import PollPolicy
 from maia_async.watching.census import MEMORY, Census
 from maia_async.watching.chains import PATIENCE, Chains
 from maia_async.watching.field import Field
-from maia_async.watching.pace import after_failure
+from maia_async.watching.pace import after_failure, scale_of
 from maia_async.watching.planner import FEW, FRESH, OPEN, Ask, Kind, Plan, Situation, plan
 from maia_async.watching.watched import NEVER, Watched
 from maia_async.watching.windows import Window
@@ -75,7 +75,7 @@ class Sweeper:
     ) -> None:
         self.rounds = 0
         self._policy = policy
-        self._scale = policy.min_interval / PollPolicy().min_interval
+        self._scale = scale_of(policy)
         self._governor = governor
         self._chains = chains
         self._look = look
@@ -89,9 +89,16 @@ class Sweeper:
 
     # who is awaited
 
-    def add(self, watched: Watched, project_id: str, now: float) -> None:
+    def _of(self, watched: Watched) -> Field | None:
+        """The field in which it is awaited; None also for what stands in no list."""
+        return self._fields.get(watched.subject.listed_in or "")
+
+    def add(self, watched: Watched, now: float) -> None:
         """It is awaited from now on."""
-        here = self._fields.get(project_id)
+        project_id = watched.subject.listed_in
+        if project_id is None:
+            return
+        here = self._of(watched)
         if here is None:
             here = self._fields[project_id] = Field(project_id, Census(memory=MEMORY * self._scale))
         here.census.add(watched)
@@ -105,9 +112,9 @@ class Sweeper:
         if not here.swept and here.census.runs > FEW and here.next_round == math.inf:
             here.next_round = max(now, self._chains.refused_until(project_id))
 
-    def discard(self, watched: Watched, project_id: str) -> None:
+    def discard(self, watched: Watched) -> None:
         """It is awaited no more."""
-        here = self._fields.get(project_id)
+        here = self._of(watched)
         if here is None:
             return
         here.find(watched)
@@ -115,7 +122,7 @@ class Sweeper:
         here.census.discard(watched)
         if not here.census.runs:
             here.gone = True
-            del self._fields[project_id]
+            del self._fields[here.project_id]
             self._asks = [entry for entry in self._asks if entry[2] is not here]
             heapq.heapify(self._asks)
 
@@ -127,9 +134,9 @@ class Sweeper:
         """Requests a second that the rounds want."""
         return sum(here.plan.requests / here.plan.interval for here in self._fields.values() if here.swept)
 
-    def postponed(self, watched: Watched, project_id: str, now: float) -> float | None:
+    def postponed(self, watched: Watched, now: float) -> float | None:
         """An own read of it is due: until when that can wait, or None when it cannot."""
-        here = self._fields.get(project_id)
+        here = self._of(watched)
         if here is None or watched.stray:
             return None
         if here.seeks and now < here.discovered_at + max(UNDATED, DISCOVERED * self._scale):
@@ -154,30 +161,27 @@ class Sweeper:
 
     def failed(self, watched: Watched, now: float) -> None:
         """An own read failed. Where that goes on, lists are asked for ends, too."""
-        here = self._fields.get(watched.subject.listed_in or "")
+        here = self._of(watched)
         if here is not None and watched.failures >= MOST_FAILURES:
             here.unread_at = now
 
-    def looked(self, watched: Watched, project_id: str) -> None:
+    def looked(self, watched: Watched) -> None:
         """An own read showed that it has not ended."""
-        here = self._fields.get(project_id)
-        if here is not None and here.swept and watched.listed_at < watched.asked_at and watched not in here.audited:
-            here.lose(watched)
-        if here is not None:
-            here.audited.discard(watched)
-
-    def placed(self, watched: Watched, project_id: str) -> None:
-        """An own read told when it started: from now on lists may do. Where that was known, lists go on to."""
-        here = self._fields.get(project_id)
-        if here is not None and watched.last is not None:
+        here = self._of(watched)
+        if here is None:
+            return
+        if watched.listed_at == NEVER and watched.last is not None:
             stranger = watched.start is None
             here.census.place(watched, *watched.last.place())
-            if stranger:
+            if stranger:  # as good as listed: lists may go on from here
                 watched.listed_at = asyncio.get_running_loop().time()
+        if here.swept and watched.listed_at < watched.asked_at and watched not in here.audited:
+            here.lose(watched)
+        here.audited.discard(watched)
 
-    def strays(self, watched: Watched, project_id: str) -> None:
+    def commanded(self, watched: Watched) -> None:
         """Read it itself until a list shows that nothing is new: a command was just given."""
-        here = self._fields.get(project_id)
+        here = self._of(watched)
         if here is not None and here.swept:
             here.lose(watched)
 

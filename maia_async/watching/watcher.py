@@ -116,8 +116,7 @@ class Watcher:
         """Look soon, and often for a while: a command was just given, so its age starts anew."""
         watched.since = asyncio.get_running_loop().time()
         self._crowd.hasten(watched, watched.since)
-        if watched.subject.listed_in is not None:
-            self.sweeper.strays(watched, watched.subject.listed_in)
+        self.sweeper.commanded(watched)
         if watched.due > watched.since + self.policy.min_interval:
             self._schedule(watched, watched.since + self.policy.min_interval)
             self._wake.set()
@@ -157,8 +156,7 @@ class Watcher:
             self._known.await_(watched)
             watched.rested(now, self.policy.max_interval)
             self._crowd.join(watched)
-            if watched.subject.listed_in is not None:
-                self.sweeper.add(watched, watched.subject.listed_in, now)
+            self.sweeper.add(watched, now)
             if watched.since is None:
                 just = watched.begins(now, self.policy.min_interval)
                 watched.due = now + first_look(self.policy, just_triggered=just, rate=self._governor.spare_rate())
@@ -176,8 +174,7 @@ class Watcher:
         self.waiting -= 1
         self._deadlines.gone(waiter)
         if not watched.waiters:
-            if watched.subject.listed_in is not None:
-                self.sweeper.discard(watched, watched.subject.listed_in)
+            self.sweeper.discard(watched)
             self._crowd.leave(watched)
             self._known.leave(watched)
         if not self.waiting:
@@ -231,8 +228,7 @@ class Watcher:
             if watched.reckoned and (found := self._crowd.next_look(watched, now))[0] > now:
                 self._schedule(watched, *found)
                 continue
-            project = watched.subject.listed_in
-            later = None if project is None or watched.due == NEVER else self.sweeper.postponed(watched, project, now)
+            later = None if watched.due == NEVER else self.sweeper.postponed(watched, now)
             if later is not None:  # lists tell of it; that it is due is only noticed here, so that a list row costs no heap
                 self._due.put_off(watched, later, self.policy.min_interval)
                 continue
@@ -303,11 +299,7 @@ class Watcher:
         self._took(watched, sighting)
         if sighting.ends and not watched.waiters:
             return  # nothing can change any more, and whoever joins sees it
-        project = watched.subject.listed_in
-        if project is not None:
-            if watched.listed_at == NEVER:
-                self.sweeper.placed(watched, project)
-            self.sweeper.looked(watched, project)
+        self.sweeper.looked(watched)
         self._schedule(watched, *self._crowd.next_look(watched, now))
 
     def _took(self, watched: Watched, sighting: Sighting) -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from watching.fake_subject import FakeSubject
 
 from maia_async.models.enums import ExecutionStatus
-from maia_async.watching.census import HOLDOVER, MEMORY, Census, Row
+from maia_async.watching.census import MEMORY, Census, Row
 from maia_async.watching.planner import OPEN, Ask, Names
 from maia_async.watching.watched import Watched
-from maia_async.watching.windows import Window
+from maia_async.watching.windows import EARLIER, Window
 
 BASE = 1_700_000_000
 OURS, OTHERS, ALIEN = ("load", "production"), ("sync", "production"), ("alien", "production")
@@ -217,7 +217,7 @@ def test_what_stands_before_the_oldest_awaited_run_is_forgotten_in_turn() -> Non
     found.discard(old)
     for _ in (None, OURS):
         found.tidy()
-    kept = {OPEN: dict.fromkeys(range(50 - HOLDOVER, 60), 1)}
+    kept = {OPEN: dict.fromkeys(range(50 - EARLIER, 60), 1)}
     assert (listed(found), listed(found, OURS)) == (kept, kept)
 
 
