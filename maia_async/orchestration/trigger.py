@@ -23,7 +23,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from attrs import define, field
 
@@ -34,11 +33,10 @@ from maia_async.exchange import Exchange, decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionRequest
 from maia_async.observers import Observers
-from maia_async.tasks import TaskOwner, done, settle
+from maia_async.tasks import FINISH_BOUND, TaskOwner, done, settle
 from maia_async.wire import codec, operations
 from maia_async.wire.landing import Landing, landing_of
 
-FINISH_BOUND: Final = 10.0
 logger = logging.getLogger("maia_async")
 
 

@@ -22,7 +22,7 @@ from maia_async.exchange import decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
-from maia_async.resources.lists import PAGE_SIZE, pager
+from maia_async.resources.lists import pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.sightings import Listed, Seen
@@ -32,6 +32,7 @@ from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched, wake
 from maia_async.wire import codec, operations
+from maia_async.wire.paging import PAGE_SIZE
 
 OnEnd = Literal["leave", "cancel"]
 CANCEL_BOUND: Final = 10.0

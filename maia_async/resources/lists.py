@@ -14,11 +14,10 @@ from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.wire import codec
 from maia_async.wire.operations import Query
-from maia_async.wire.paging import PageNumbers, PageTokens
+from maia_async.wire.paging import PAGE_SIZE, PageNumbers, PageTokens
 from maia_async.wire.requests import RequestSpec
 
 T = TypeVar("T")
-PAGE_SIZE = 100  # the largest that the API is known to give (API survey, section 1)
 
 
 def pager(

@@ -10,12 +10,13 @@ from attrs import define
 
 from maia_async.models import AUTO, Environment, ExecutionDetails, ExecutionRequest, ExecutionTag, ProjectSummary, PublishedPipeline
 from maia_async.resources.execution import PipelineExecution, handle_of
-from maia_async.resources.lists import PAGE_SIZE, by_name, pager
+from maia_async.resources.lists import by_name, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline, stream_of
 from maia_async.resources.streaming_list import StreamingPipelines
 from maia_async.wire import operations
+from maia_async.wire.paging import PAGE_SIZE
 
 
 @define(slots=True, repr=False)

@@ -50,7 +50,7 @@ class Seen:
 
     def place(self) -> tuple[int | None, tuple[str, str] | None]:
         """Its start and its names."""
-        return codec.start_of(codec.parse_json(self.body)) if self._value is None else _place_of(self._value)
+        return codec.start_of(codec.parse_json(self.body))
 
     def differs(self, other: Seen | Listed) -> bool:
         """Whether the API said anything else than before."""
@@ -100,12 +100,6 @@ class Listed:
     def differs(self, other: Seen | Listed) -> bool:
         """Whether the status is another one."""
         return self.word != other.word
-
-
-def _place_of(details: ExecutionDetails) -> tuple[int | None, tuple[str, str] | None]:
-    names = details.pipeline_name, details.environment_name
-    start = None if details.started_at is None else int(details.started_at.timestamp())
-    return start, (names[0], names[1]) if names[0] is not None and names[1] is not None else None
 
 
 def list_reader(exchange: Exchange) -> ReadPage:

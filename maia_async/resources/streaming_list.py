@@ -30,13 +30,14 @@ from maia_async.events import StreamingPipelineCreated
 from maia_async.exchange import decoded
 from maia_async.governor import Lane
 from maia_async.models.streaming import StreamingPipelineDefinition
-from maia_async.resources.lists import PAGE_SIZE, by_name, pager
+from maia_async.resources.lists import by_name, pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline, check_definition, stream_of
 from maia_async.tasks import sheltered
 from maia_async.wire import streaming
 from maia_async.wire.landing import Landing, landing_of
+from maia_async.wire.paging import PAGE_SIZE
 
 LOOK_AGAIN: Final = 2.0
 LAST_LOOK: Final = 5.0  # for a look at the list that began before the end of `settle`

@@ -13,9 +13,10 @@ from typing import Final
 from attrs import define, field, frozen
 
 from maia_async.models.enums import ExecutionStatus
-from maia_async.watching.planner import PAGE, Ask, Names
+from maia_async.watching.planner import Ask, Names
 from maia_async.watching.watched import Watched
 from maia_async.watching.windows import EARLIER
+from maia_async.wire.paging import PAGE_SIZE
 
 MEMORY: Final = 30.0  # seconds over which ends are averaged
 
@@ -36,7 +37,7 @@ class Census:
 
     awaited: dict[int, set[Watched]] = field(factory=dict)
     strangers: dict[Watched, None] = field(factory=dict)
-    page: int = PAGE
+    page: int = PAGE_SIZE
     memory: float = MEMORY
     _by_names: dict[Names, Counter[int]] = field(factory=dict)
     _rows: dict[Names, dict[str, dict[int, int]]] = field(factory=dict)

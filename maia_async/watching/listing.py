@@ -13,9 +13,10 @@ from attrs import evolve, field, frozen
 
 from maia_async.models.enums import ExecutionStatus
 from maia_async.watching.census import Row
-from maia_async.watching.planner import PAGE, Ask
+from maia_async.watching.planner import Ask
 from maia_async.wire import codec
-from maia_async.wire.operations import Query
+from maia_async.wire.operations import Query, written
+from maia_async.wire.paging import PAGE_SIZE
 
 EDGE: Final = 0.001
 
@@ -52,7 +53,7 @@ def query(project_id: str, ask: Ask, token: str | None, dialect: Dialect) -> Que
     Both bounds are inclusive (API survey 2.6), but some servers take them as exclusive: a thousandth more on either side, or a second
     where fractions are refused, is right for both.
     """
-    pairs: list[tuple[str, str]] = [("projectId", project_id), ("limit", str(PAGE))]
+    pairs: list[tuple[str, str]] = [("projectId", project_id), ("limit", str(PAGE_SIZE))]
     if ask.names is not None:
         pairs += [("pipelineName", ask.names[0]), ("environmentName", ask.names[1])]
     if ask.word is not None:
@@ -77,11 +78,8 @@ def _row(raw: dict[str, Any]) -> Row | None:
     name, word = raw.get("pipelineExecutionId"), raw.get("status")
     if not isinstance(name, str) or not isinstance(word, str):
         return None
-    pipeline, environment = raw.get("pipelineName"), raw.get("environmentName")
-    names = codec.names_of(pipeline, environment) if isinstance(pipeline, str) and isinstance(environment, str) else None
-    return Row(name, ExecutionStatus(word), codec.second_of(raw.get("startedAt")), names)
+    return Row(name, ExecutionStatus(word), *codec.start_of(raw))
 
 
 def _moment(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+    return written(datetime.fromtimestamp(seconds, UTC))

@@ -36,12 +36,12 @@ from maia_async.models.enums import ExecutionStatus
 from maia_async.policies import PollPolicy
 from maia_async.watching.pace import scale_of
 from maia_async.watching.windows import Window, pages, windows
+from maia_async.wire.paging import PAGE_SIZE
 
 Names = tuple[str, str] | None
 """(pipeline, environment) that a list is narrowed to; None: the whole project."""
 
 FEW: Final = 5  # up to here every run is read itself, unless lists have shown already that they show our runs
-PAGE: Final = 100  # the most that a page holds (API survey 2.6)
 CALM: Final = 4.0  # min_intervals between two rounds, when the budget allows it
 AGE_SHARE: Final = 0.1
 FRESH: Final = 10.0  # seconds for which a start may be later than we think
@@ -98,7 +98,7 @@ class Situation:
     rows: Mapping[Names, Mapping[str, Mapping[int, int]]]
     rate: float
     ends: float = 0.0
-    page: int = PAGE
+    page: int = PAGE_SIZE
     refused: frozenset[str | None] = field(factory=frozenset)
     proven: bool = False
     fresh: float = FRESH

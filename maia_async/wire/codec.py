@@ -265,27 +265,33 @@ def page(data: Any, kind: type[T]) -> Page[T]:
     key = "steps" if kind is ExecutionStep and "steps" in data and "results" not in data else "results"
     if key not in data:
         raise DecodeError([f"$.{key}: missing"])
-    rows = [] if data[key] is None else data[key]
-    if not isinstance(rows, list):
-        raise DecodeError([f"$.{key}: expected an array, found {_kind(rows)}"])
+    rows = [] if data[key] is None else _array(data[key], key)
     items = structure(rows, list[kind], path=f"$.{key}")  # type: ignore[valid-type]  # kind is a value here
-    more = data.get("more")
     return Page(
         items=tuple(items),
         page=_count(data.get("page")),
         size=_count(data.get("size")),
         total=_count(data.get("total")),
-        more=more if isinstance(more, str) and more else None,
+        more=_more(data),
     )
 
 
 def raw_rows(data: Any) -> tuple[list[dict[str, Any]], str | None]:
     """The objects of a list page as they are, and the token of the next page. Raises DecodeError."""
-    rows = data if isinstance(data, list) else data.get("results") if isinstance(data, dict) else None
-    if not isinstance(rows, list):
-        raise DecodeError([f"$.results: expected an array, found {_kind(rows)}"])
-    more = data.get("more") if isinstance(data, dict) else None
-    return [row for row in rows if isinstance(row, dict)], more if isinstance(more, str) and more else None
+    envelope = {"results": data} if isinstance(data, list) else data if isinstance(data, dict) else {}
+    rows = _array(envelope.get("results"), "results")
+    return [row for row in rows if isinstance(row, dict)], _more(envelope)
+
+
+def _array(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DecodeError([f"$.{key}: expected an array, found {_kind(value)}"])
+    return value
+
+
+def _more(envelope: Mapping[str, Any]) -> str | None:
+    more = envelope.get("more")
+    return more if isinstance(more, str) and more else None
 
 
 def second_of(value: Any) -> int | None:

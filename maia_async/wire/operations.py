@@ -108,7 +108,12 @@ def _moment(name: str, value: datetime | str | None) -> str | None:
         return value
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidRequest([FieldProblem(name, "must be a datetime with a time zone, or text in ISO 8601")], what="filter")
-    utc = value.astimezone(UTC)
+    return written(value)
+
+
+def written(moment: datetime) -> str:
+    """A time as the API's filters take it: in UTC, with milliseconds only where there are some."""
+    utc = moment.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
 
 

@@ -19,12 +19,13 @@ seen before. Items are merged by key; items without one are all kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from maia_async.models import Page
 from maia_async.wire.operations import Query
 
 T = TypeVar("T")
+PAGE_SIZE: Final = 100  # the largest that the API is known to give (API survey, sections 1 and 2.6)
 
 
 class Paging(Protocol[T]):
