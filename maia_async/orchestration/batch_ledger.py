@@ -15,6 +15,7 @@ from attrs import define, field
 from maia_async.clock import utc_now
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.orchestration.outcomes import Outcome
+from maia_async.orchestration.reading import Reading
 from maia_async.orchestration.trigger import Call
 from maia_async.resources.execution import PipelineExecution
 from maia_async.watching.watched import Waiter
@@ -35,7 +36,7 @@ class Live:
 
 
 @define(eq=False)
-class Ledger:
+class Ledger(Reading):
     """`live` and `outcomes` by index: every request taken is in exactly one of them. `room` is set when there may be room for another."""
 
     taken: int = 0
@@ -43,9 +44,6 @@ class Ledger:
     outcomes: dict[int, Outcome] = field(factory=dict)
     room: asyncio.Event = field(factory=asyncio.Event)
     _unread: deque[Outcome] = field(factory=deque)
-    _news: asyncio.Event = field(factory=asyncio.Event)
-    _error: BaseException | None = None
-    _closed: bool = False
 
     @property
     def unread(self) -> int:
@@ -81,23 +79,9 @@ class Ledger:
         self.room.set()
         return outcome
 
-    def fail(self, error: BaseException) -> None:
-        """What the iteration ends with; the first one counts."""
-        self._error = self._error or error
-
-    def close(self) -> None:
-        """Nothing will be recorded any more."""
-        self._closed = True
-        self._news.set()
-
     async def next(self) -> Outcome:
         """The next outcome. After the last one raises the error that ended the batch, once, and StopAsyncIteration."""
-        while not self._unread:
-            if self._closed:
-                error, self._error = self._error, None
-                raise StopAsyncIteration if error is None else error
-            self._news.clear()
-            await self._news.wait()
+        await self._wait_for(self._unread)
         outcome = self._unread.popleft()
         self.room.set()
         return outcome

@@ -11,26 +11,23 @@ So beyond `limit` there are at most seven for each pipeline, and what was restar
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from itertools import count
 
 from attrs import define, evolve, field
 
+from maia_async.orchestration.reading import Reading
 from maia_async.orchestration.supervision import GaveUp, RestartAttempted, StreamingTransition, SupervisorEvent
 
 
 @define(eq=False)
-class Mailbox:
+class Mailbox(Reading):
     """Events in order, for any number of readers, each event for one of them."""
 
     limit: int
     _unread: OrderedDict[int, SupervisorEvent] = field(factory=OrderedDict)  # a dict is slow to give up its first, again and again
     _last: dict[tuple[str, type[SupervisorEvent], bool], int] = field(factory=dict)
     _numbers: count[int] = field(factory=count)
-    _news: asyncio.Event = field(factory=asyncio.Event)
-    _error: BaseException | None = None
-    _closed: bool = False
 
     @property
     def unread(self) -> int:
@@ -48,28 +45,9 @@ class Mailbox:
         self._unread[number], self._last[kind] = event, number
         self._news.set()
 
-    def fail(self, error: BaseException) -> None:
-        """What the iteration ends with; the first one counts."""
-        self._error = self._error or error
-
-    def close(self) -> None:
-        """Nothing comes any more."""
-        self._closed = True
-        self._news.set()
-
-    def untold(self) -> BaseException | None:
-        """The error that no reader has been given; it is given away once."""
-        error, self._error = self._error, None
-        return error
-
     async def next(self) -> SupervisorEvent:
         """The next event. After the last one raises the error that ended it all, once, and then StopAsyncIteration."""
-        while not self._unread:
-            if self._closed:
-                error = self.untold()
-                raise StopAsyncIteration if error is None else error
-            self._news.clear()
-            await self._news.wait()
+        await self._wait_for(self._unread)
         number, event = self._unread.popitem(last=False)
         kind = _kind(event)
         if self._last[kind] == number:
