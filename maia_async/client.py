@@ -25,7 +25,7 @@ from maia_async.resources.project import Executions, Project, Projects
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.sightings import list_reader
 from maia_async.session import Session
-from maia_async.statistics import Statistics
+from maia_async.statistics import Statistics, quantile
 from maia_async.tasks import TaskOwner
 from maia_async.watching.planner import Plan
 from maia_async.watching.watcher import Watcher
@@ -152,7 +152,8 @@ class Maia:
 
     def statistics(self) -> Statistics:
         """What this client has done so far."""
-        outcomes = dict(self._exchange.outcomes)
+        outcomes, lags = dict(self._exchange.outcomes), sorted(self._watcher.lags)
+        middle, tail = quantile(lags, 0.5), quantile(lags, 0.99)
         return Statistics(
             requests=self._exchange.sent,
             outcomes=outcomes,
@@ -167,7 +168,7 @@ class Maia:
             sweeps=self._watcher.sweeper.rounds,
             list_pages=self._watcher.chains.pages,
             list_rows=self._watcher.chains.rows,
-            detection_lag=_middle_and_tail(sorted(self._watcher.lags)),
+            detection_lag=None if middle is None or tail is None else (middle, tail),
         )
 
     def _tell_round(self, project_id: str, plan: Plan, runs: int) -> None:
@@ -200,7 +201,3 @@ class Maia:
 
     def __repr__(self) -> str:
         return f"<Maia {self.base_url}{' closed' if self._session.closed else ''}>"
-
-
-def _middle_and_tail(lags: list[float]) -> tuple[float, float] | None:
-    return (lags[len(lags) // 2], lags[min(len(lags) - 1, len(lags) * 99 // 100)]) if lags else None

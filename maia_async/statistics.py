@@ -1,8 +1,9 @@
-"""A snapshot of what a client has done so far, as one frozen value. It measures nothing itself."""
+"""A snapshot of what a client has done so far, as one frozen value, and how its quantiles are meant. It measures nothing itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -33,3 +34,8 @@ class Statistics:
     list_pages: int = 0
     list_rows: int = 0
     detection_lag: tuple[float, float] | None = None
+
+
+def quantile(ascending: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` of all are not above; None of nothing."""
+    return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else None

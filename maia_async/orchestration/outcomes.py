@@ -17,7 +17,6 @@ is known and the end was not seen.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -27,6 +26,7 @@ from attrs import field, frozen
 
 from maia_async.errors import InvalidRequest, ResponseError, TriggerOutcomeUnknown
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
+from maia_async.statistics import quantile
 from maia_async.wire.landing import Landing, landing_of
 
 MOST_NAMED: Final = 100
@@ -164,7 +164,7 @@ def summarize(outcomes: Iterable[Outcome], *, not_read: int | None, requests_use
         counts={state: counted[state] for state in OutcomeState},
         total=len(ordered),
         not_read=not_read,
-        durations=Durations(p50=_quantile(took, 0.5), p95=_quantile(took, 0.95), max=took[-1] if took else None),
+        durations=Durations(p50=quantile(took, 0.5), p95=quantile(took, 0.95), max=took[-1] if took else None),
         requests_used=requests_used,
         seconds=seconds,
         outcomes=ordered,
@@ -193,13 +193,6 @@ def _doubt(outcome: Outcome) -> str:
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _quantile(values: list[float], share: float) -> float | None:
-    """The smallest value that at least `share` of all are not above."""
-    if not values:
-        return None
-    return values[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def _iso(moment: datetime | None) -> str | None:
