@@ -28,6 +28,12 @@ def _number(least: float, *, above: bool = False, whole: bool = False) -> Callab
     return check
 
 
+def _in_order(policy: object, lower: str, upper: str) -> None:
+    least, most, kind = getattr(policy, lower), getattr(policy, upper), type(policy).__name__
+    if most < least:
+        raise ConfigurationError(f"{kind}.{upper} ({most!r}) must not be below {kind}.{lower} ({least!r})")
+
+
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often one request is tried. `max_tries` counts the first; waits are full jitter over base, 2 base, 4 base … up to `cap`."""
@@ -37,8 +43,7 @@ class RetryPolicy:
     cap: float = field(default=30.0, validator=_number(0, above=True))
 
     def __attrs_post_init__(self) -> None:
-        if self.cap < self.base:
-            raise ConfigurationError(f"RetryPolicy.cap ({self.cap!r}) must not be below RetryPolicy.base ({self.base!r})")
+        _in_order(self, "base", "cap")
 
 
 @frozen(kw_only=True)
@@ -68,10 +73,7 @@ class PollPolicy:
     not_found_grace: float = field(default=60.0, validator=_number(0, above=True))
 
     def __attrs_post_init__(self) -> None:
-        if self.max_interval < self.min_interval:
-            raise ConfigurationError(
-                f"PollPolicy.max_interval ({self.max_interval!r}) must not be below PollPolicy.min_interval ({self.min_interval!r})"
-            )
+        _in_order(self, "min_interval", "max_interval")
 
 
 @frozen(kw_only=True)
@@ -95,8 +97,7 @@ class RestartPolicy:
     cap: float = field(default=60.0, validator=_number(0, above=True))
 
     def __attrs_post_init__(self) -> None:
-        if self.cap < self.base:
-            raise ConfigurationError(f"RestartPolicy.cap ({self.cap!r}) must not be below RestartPolicy.base ({self.base!r})")
+        _in_order(self, "base", "cap")
 
 
 @frozen(kw_only=True)
@@ -107,5 +108,4 @@ class Timeouts:
     total: float = field(default=60.0, validator=_number(0, above=True))
 
     def __attrs_post_init__(self) -> None:
-        if self.total < self.connect:
-            raise ConfigurationError(f"Timeouts.total ({self.total!r}) must not be below Timeouts.connect ({self.connect!r})")
+        _in_order(self, "connect", "total")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from attrs import evolve, frozen
@@ -27,6 +27,8 @@ from maia_async.emulator.requestlog import LoggedRequest
 from maia_async.emulator.scenario import DEFAULT_PROJECT, Outcome
 from maia_async.emulator.streams import shown_at
 from maia_async.errors import ConfigurationError
+
+Settings = TypeVar("Settings", Readings, ListFaults)
 
 
 @frozen(kw_only=True)
@@ -59,10 +61,7 @@ class Control(CrowdPowers):
 
     def set_readings(self, readings: Readings | None = None, /, **changes: Any) -> Readings:
         """Replace the readings, or some fields of them, from the next request on."""
-        unknown_names = set(changes) - {item.name for item in attrs.fields(Readings)}
-        if unknown_names:
-            raise ConfigurationError(f"unknown readings: {', '.join(sorted(unknown_names))}")
-        self._service.readings = evolve(readings or self._service.readings, **changes)
+        self._service.readings = _changed(readings or self._service.readings, changes, what="readings")
         return self._service.readings
 
     def set_network(
@@ -85,10 +84,7 @@ class Control(CrowdPowers):
 
     def set_list_faults(self, faults: ListFaults | None = None, /, **changes: Any) -> ListFaults:
         """Replace the faults of the list, or some fields of them, from the next request on; `set_list_faults(ListFaults())` ends them."""
-        strangers = set(changes) - {item.name for item in attrs.fields(ListFaults)}
-        if strangers:
-            raise ConfigurationError(f"unknown faults of lists: {', '.join(sorted(strangers))}")
-        self._service.list_faults = evolve(faults or self._service.list_faults, **changes)
+        self._service.list_faults = _changed(faults or self._service.list_faults, changes, what="faults of lists")
         return self._service.list_faults
 
     def set_others(self, requests_per_minute: float, *, account: str | None = None) -> None:
@@ -241,3 +237,10 @@ def _snapshot(run: Run, now: float) -> ServerRun:
         scalar_variables=run.scalar_variables,
         grid_variables=run.grid_variables,
     )
+
+
+def _changed(settings: Settings, changes: Mapping[str, Any], *, what: str) -> Settings:
+    strangers = changes.keys() - {item.name for item in attrs.fields(type(settings))}
+    if strangers:
+        raise ConfigurationError(f"unknown {what}: {', '.join(sorted(strangers))}")
+    return evolve(settings, **changes)

@@ -27,7 +27,7 @@ class FakeSighting:
     def value(self) -> str:
         return self.word.value
 
-    def place(self) -> tuple[None, None]:
+    def place(self) -> tuple[int | None, tuple[str, str] | None]:
         return None, None
 
     def differs(self, other: Any) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attrs import define, field
+from watching.fake_subject import FakeSighting
 
 from maia_async.errors import ConnectFailed, RateLimited, ResponseError, SessionClosed, StatusUnavailable, WaitTimeout
 from maia_async.governor import Governor, Lane
@@ -83,26 +84,15 @@ class Lies:
     own_fault: Fault = lambda _: None
 
 
-class Sight:
-    """What a read showed."""
+class Sight(FakeSighting):
+    """What a read showed, and where the run stands in the list."""
 
     def __init__(self, word: str, where: tuple[int | None, tuple[str, str] | None]) -> None:
-        self.word = ExecutionStatus(word)
+        super().__init__(word)
         self.where = where
-
-    @property
-    def ends(self) -> bool:
-        return self.word.is_terminal
-
-    @property
-    def value(self) -> str:
-        return self.word.value
 
     def place(self) -> tuple[int | None, tuple[str, str] | None]:
         return self.where
-
-    def differs(self, other: Any) -> bool:
-        return bool(self.word != other.word)
 
 
 class Subject:
