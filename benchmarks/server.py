@@ -20,16 +20,19 @@ _PATIENCE: Final = 10.0
 
 
 class Server:
-    """`with Server() as server`: a fresh account; triggers of PIPELINE end at once."""
+    """`with Server() as server`: a fresh account; triggers of PIPELINE end at once. lists: whether the list of executions may be read."""
 
     base_url: str
     project_id: str
     _door: str
 
+    def __init__(self, *, lists: bool = True) -> None:
+        self._access = "open" if lists else "forbidden"
+
     def __enter__(self) -> Self:
         # A session of its own: Ctrl-C is for the parent, which then ends the child in order.
         self._child = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, __file__, self._access], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         try:
             line = self._pipe(self._child.stdout).readline()
@@ -78,12 +81,12 @@ class Server:
 
 
 async def _serve() -> None:
-    from maia_async.emulator import Emulator, Pipeline, Project, Scenario
+    from maia_async.emulator import Emulator, Pipeline, Project, Readings, Scenario
     from maia_async.emulator.scenario import DEFAULT_PROJECT
 
     project = Project(id=DEFAULT_PROJECT, pipelines=(Pipeline(name=PIPELINE, duration=0),))
     scenario = Scenario(projects=(project,), tokens={TOKEN: "emulator"}, rate_limit=None)
-    async with Emulator(scenario) as emulator:
+    async with Emulator(scenario, readings=Readings(list_access=sys.argv[1])) as emulator:
         told = {"base_url": emulator.base_url, "door": f"{emulator.url}/_emulator", "project_id": DEFAULT_PROJECT}
         print(json.dumps(told), flush=True)
         await asyncio.to_thread(sys.stdin.read)

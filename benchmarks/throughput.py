@@ -1,6 +1,7 @@
 """Executions per second of a batch, against a bare aiohttp program that sends the same POSTs and GETs under the same bound.
 
-The runs end at once, so each takes one POST and one GET; what arrived at the server is counted and shown for both. The bare program does
+The runs end at once, so each takes one POST and one GET. The batch would ask lists for most of them: the comparison is made with a server
+that refuses lists, so that both send the same, and shown once more as it comes. What arrived is counted and shown. The bare program does
 what a good script does and no more: it names no error, keeps no budget, and would lose its ids in a crash.
 """
 
@@ -36,8 +37,12 @@ class Run:
 
 
 async def measure(rounds: int, count: int, loads: Callable[[bytes], Any]) -> list[Row]:
-    """Rows for executions a second, and for the client's CPU time for each of them."""
-    with Server() as server:
+    """Rows for executions a second, and for the client's CPU time for each of them, without lists and with them."""
+    return [row for lists in (False, True) for row in await _measure(rounds, count, loads, lists=lists)]
+
+
+async def _measure(rounds: int, count: int, loads: Callable[[bytes], Any], *, lists: bool) -> list[Row]:
+    with Server(lists=lists) as server:
         async with (
             Maia(auth=StaticToken(TOKEN), base_url=server.base_url, project_id=server.project_id, rate_limit=None) as maia,
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}) as http,
@@ -55,20 +60,21 @@ async def measure(rounds: int, count: int, loads: Callable[[bytes], Any]) -> lis
             ours, bare = await interleaved(contenders, rounds)
     requests = int(median(run.requests for run in ours)), int(median(run.requests for run in bare))
     row = partial(Row, part="throughput", control_is=f"aiohttp, {MAX_RUNNING} workers", requests=requests)
+    way = "lists read" if lists else "each run read itself"
     rate, rates = ratios([run.per_second for run in ours], [run.per_second for run in bare])
     cpu, cpus = ratios([run.cpu_us for run in ours], [run.cpu_us for run in bare])
     return [
         row(
-            what=f"batch of {count:,} instant runs",
+            what=f"batch of {count:,} instant runs, {way}",
             unit="/s",
             ours=median(run.per_second for run in ours),
             control=median(run.per_second for run in bare),
             ratio=rate,
             spread=rates,
-            target=Target("ratio", ">=", 0.6),
+            target=None if lists else Target("ratio", ">=", 0.6),
         ),
         row(
-            what="the client's CPU for each of them",
+            what=f"the client's CPU for each of them, {way}",
             unit="us",
             ours=median(run.cpu_us for run in ours),
             control=median(run.cpu_us for run in bare),
