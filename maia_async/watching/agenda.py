@@ -52,7 +52,8 @@ class Agenda:
 
     def next(self) -> float:
         """When something is due next; inf when nothing is."""
-        return min(queue[0][0] if queue else float("inf") for queue in (self._fresh, self._calm))
+        calm = self._calm[0][0] if self._calm else math.inf
+        return min(calm, self._fresh[0][0]) if self._fresh else calm
 
     def take(self, now: float) -> Watched | None:
         """The one that goes next, which is put in no more; None when nothing is due at `now`."""

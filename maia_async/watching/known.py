@@ -25,8 +25,7 @@ class Known:
 
     def of(self, subject: Subject) -> Watched:
         """The state of `subject`, shared by all that have the same key."""
-        *kind, name = subject.key
-        place = self._places[tuple(kind)]
+        place, name = self._place_of(subject)
         found = place.awaited.get(name) or place.others.get(name)
         if found is None:
             found = place.others[name] = Watched(subject)
@@ -42,18 +41,20 @@ class Known:
 
     def await_(self, watched: Watched) -> None:
         """Somebody waits for it from now on."""
-        *kind, name = watched.subject.key
-        place = self._places[tuple(kind)]
+        place, name = self._place_of(watched.subject)
         place.awaited[name] = watched
         place.others.pop(name, None)
 
     def leave(self, watched: Watched) -> None:
         """Nobody waits for it any more."""
-        *kind, name = watched.subject.key
-        place = self._places[tuple(kind)]
+        place, name = self._place_of(watched.subject)
         if place.awaited.pop(name, None) is not None:
             place.others[name] = watched
 
     def active(self) -> list[Watched]:
         """Everything that somebody waits for."""
         return [watched for place in self._places.values() for watched in place.awaited.values()]
+
+    def _place_of(self, subject: Subject) -> tuple[_Place, str]:
+        key = subject.key
+        return self._places[key[:-1]], key[-1]

@@ -62,6 +62,7 @@ class Watcher:
         self._looking = 0
         self._unsent = 0
         self._wake = asyncio.Event()
+        self._sleeps_until = NEVER  # for how long the loop sleeps; NEVER: it is awake, and looks around before it does
         self._task: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
@@ -119,7 +120,7 @@ class Watcher:
         self.sweeper.commanded(watched)
         if watched.due > watched.since + self.policy.min_interval:
             self._schedule(watched, watched.since + self.policy.min_interval)
-            self._wake.set()
+            self._nudge()
 
     def look_soon(self, watched: Watched) -> None:
         """Somebody asks anew: look as soon as `min_interval` after the last look, and go on in the usual rhythm after that.
@@ -130,7 +131,7 @@ class Watcher:
         due = max(now, watched.looked_at + self.policy.min_interval)
         if watched.due > due and watched.failure is None:
             self._schedule(watched, due)
-            self._wake.set()
+            self._nudge()
 
     async def rest(self) -> None:
         """If nobody waits, end the loop and return when it has ended."""
@@ -165,8 +166,7 @@ class Watcher:
             self._task = self._owner.start(self._run(), name="watcher")
         else:
             self._start_looks(now)  # from here: for a run that ends at its first look, waking the loop would cost as much as the look
-            if min(self._due.next(), self.sweeper.moment()) < float("inf") or waiter.timeout is not None:
-                self._wake.set()
+            self._nudge()
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
@@ -215,9 +215,11 @@ class Watcher:
             # A bare timer, not a cancel scope: this turns once for every look that ends.
             moment = self._next_moment()
             timer = None if moment == float("inf") else asyncio.get_running_loop().call_at(moment, self._wake.set)
+            self._sleeps_until = moment
             try:
                 await self._wake.wait()
             finally:
+                self._sleeps_until = NEVER
                 if timer is not None:
                     timer.cancel()
 
@@ -247,7 +249,7 @@ class Watcher:
         self._looking -= 1
         ended()
         self._task_ended(task)
-        self._wake.set()
+        self._nudge()
 
     def _look_ended(self, watched: Watched, asks: int, task: asyncio.Task[None]) -> None:
         if watched.asks == asks:  # cancelled before its first step, with the loop of earlier waiters
@@ -279,8 +281,7 @@ class Watcher:
         if watched.waiters and not watched.scheduled:
             # This look was cancelled with the loop of earlier waiters, and somebody has joined since.
             self._schedule(watched, asyncio.get_running_loop().time())
-        if watched.waiters or self._due.next() < float("inf"):
-            self._wake.set()
+        self._nudge()
 
     def _crowded(self) -> bool:
         """Whether own reads wait for the budget: then the next one waits here, where a list may make it needless or another overtake it."""
@@ -289,8 +290,7 @@ class Watcher:
     def _sending(self, watched: Watched, sent: bool) -> None:
         if sent and not watched.sent:
             self._unsent -= 1
-            if self._unsent == MOST_UNSENT - 1:
-                self._wake.set()
+            self._nudge()
         watched.sending(sent)
 
     def _saw(self, watched: Watched, sighting: Sighting) -> None:
@@ -322,7 +322,7 @@ class Watcher:
         """Read it itself no later than `due`."""
         if watched.due > due or not watched.scheduled:
             self._schedule(watched, due)
-            self._wake.set()
+            self._nudge()
 
     def _failed(self, watched: Watched, error: Exception) -> None:
         now = asyncio.get_running_loop().time()
@@ -358,6 +358,11 @@ class Watcher:
                 watched.sent = False  # that of an earlier look: this one may not even begin in time
             waiter.closing += 1
             self._deadlines.add(waiter, waiter.deadline + step)
+
+    def _nudge(self) -> None:
+        """Something has changed: wake the loop if it would sleep too long. Waking it for every look would cost as much as the look."""
+        if self._sleeps_until > NEVER and self._next_moment() < self._sleeps_until:
+            self._wake.set()
 
     def _next_moment(self) -> float:
         due = self._due.next() if self._looking < MAX_LOOKS and not self._crowded() else float("inf")
