@@ -55,7 +55,7 @@ def _measured(part: str, options: argparse.Namespace, loads: Callable[[bytes], A
     if part == "memory":
         import memory
 
-        return memory.measure((1000,) if quick else (1000, 10_000), 1 if quick else 3, orjson=options.orjson)
+        return memory.measure((1000,) if quick else (1000, 10_000, 100_000), 1 if quick else 3, orjson=options.orjson)
     if part == "streams":
         import streams
 

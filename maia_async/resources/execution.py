@@ -22,15 +22,16 @@ from maia_async.exchange import decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
+from maia_async.resources.awaiting import Awaiting
 from maia_async.resources.lists import pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
-from maia_async.resources.sightings import Listed, Seen
+from maia_async.resources.sightings import Listed, Seen, listed
 from maia_async.resources.watch import Watch
 from maia_async.tasks import settle
 from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
-from maia_async.watching.watched import Watched, wake
+from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
 from maia_async.wire.paging import PAGE_SIZE
 
@@ -70,7 +71,7 @@ class ExecutionSubject:
         """Its project."""
         return self.project_id
 
-    def listed(self, row: Any, start: int | None, names: tuple[str, str] | None) -> Listed | None:
+    def listed(self, row: Any) -> Listed | None:
         """A row of the list of executions, whose fields are those of the details."""
         try:
             word = codec.peek(row)
@@ -80,7 +81,7 @@ class ExecutionSubject:
         except errors.DecodeError:
             return None
         self._runtime.observers.note_word(word)
-        return Listed(word, self.project_id, self.execution_id, start, names, whole)
+        return listed(word) if whole is None else Listed(word, whole)
 
     def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:  # noqa: ARG002 - runs do not count their kind
         """Young runs sooner, old ones later."""
@@ -116,7 +117,7 @@ class ExecutionSubject:
         if last is None:
             return
         server = self._runtime.exchange.server_time() if last.ends else None
-        finished = last.value.finished_at if last.ends else None
+        finished = watched.value.finished_at if last.ends else None
         if server is not None and finished is not None and watched.since is not None:
             waited = asyncio.get_running_loop().time() - watched.since
             self._runtime.watcher.lags.append(min(max(0.0, server - finished.timestamp()), waited))
@@ -130,7 +131,7 @@ class ExecutionSubject:
             )
 
     def _handle(self, watched: Watched) -> PipelineExecution:
-        return PipelineExecution(self._runtime, self.project_id, self.execution_id, watched)
+        return PipelineExecution(self._runtime, watched)
 
     def _decode(self, body: bytes, data: Any) -> Seen:
         word = codec.peek(data)
@@ -138,7 +139,7 @@ class ExecutionSubject:
         whole = None
         if word.is_terminal:
             whole = codec.details(data, project_id=self.project_id, execution_id=self.execution_id, salvage=True)
-        seen = Seen(word, body, self.project_id, self.execution_id, whole)
+        seen = Seen(word, body, whole)
         self._runtime.observers.note_word(seen.word)
         return seen
 
@@ -151,27 +152,27 @@ class PipelineExecution:
     """
 
     _runtime: Runtime
-    project_id: str
-    id: str
     watched: Watched
 
+    @property
+    def project_id(self) -> str:
+        """The project that it runs in."""
+        return self.watched.subject.key[1]
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.watched.subject.key[2]
+
     def __await__(self) -> Generator[Any, None, ExecutionDetails]:
-        """The same as `wait()`, in one generator: of a hundred thousand waits, coroutines within coroutines would be the larger part."""
-        watcher = self._runtime.watcher
-        waiter = watcher.join(self.watched, Watched.ended, wake, future=asyncio.get_running_loop().create_future())
-        try:
-            if waiter.future is not None:
-                yield from waiter.future
-        finally:
-            watcher.leave(waiter)
-            yield from watcher.rest().__await__()
-        waiter.check()
-        return self._end(check=True)
+        """The same as `wait()`."""
+        return Awaiting(self._runtime.watcher, self)
 
     @property
     def last_details(self) -> ExecutionDetails | None:
         """The last details that any wait or read of ours saw, or None."""
-        return None if self.watched.last is None else self.watched.last.value
+        found: ExecutionDetails | None = self.watched.value
+        return found
 
     async def wait(
         self, timeout: float | None = None, *, check: bool = True, on_cancel: OnEnd = "leave", on_timeout: OnEnd = "leave"
@@ -194,9 +195,10 @@ class PipelineExecution:
             if on_cancel == "cancel":
                 await self._cancel_owned()
             raise
-        return self._end(check=check)
+        return self.result(check=check)
 
-    def _end(self, *, check: bool) -> ExecutionDetails:
+    def result(self, *, check: bool = True) -> ExecutionDetails:
+        """What a wait that is over returns, or raises (`check`). For the package: before the end there is none."""
         details = self.last_details
         if details is None:
             raise AssertionError("the watcher ended a wait that saw nothing")
@@ -315,7 +317,7 @@ def handle_of(
         server = runtime.exchange.server_time()
         watched.start = None if server is None else int(server)
         watched.names = None if request is None else codec.names_of(request.pipeline_name, request.environment_name)
-    return PipelineExecution(runtime, project_id, execution_id, watched)
+    return PipelineExecution(runtime, watched)
 
 
 def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:

@@ -6,6 +6,7 @@ A read of one execution is kept as it came, a list row as little as possible: th
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from attrs import define, field
 
@@ -16,10 +17,11 @@ from maia_async.models import ExecutionDetails, ExecutionStatus
 from maia_async.watching.chains import ReadPage
 from maia_async.watching.listing import Dialect, Page, query, read_page
 from maia_async.watching.planner import Ask
+from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
 
 
-@define(slots=True)
+@define(slots=True, weakref_slot=False)
 class Seen:
     """What one read of an execution showed. The whole value is built on demand: structuring costs several times the JSON parsing.
 
@@ -28,8 +30,6 @@ class Seen:
 
     word: ExecutionStatus
     body: bytes = field(repr=False)
-    _project_id: str
-    _execution_id: str
     _value: ExecutionDetails | None = None
 
     @property
@@ -37,15 +37,15 @@ class Seen:
         """Whether the run has ended."""
         return self.word.is_terminal
 
-    @property
-    def value(self) -> ExecutionDetails:
+    def value(self, watched: Watched) -> ExecutionDetails:
         """The details, without the fields that do not fit: a wait lives on the status, and must not fail over a time's format."""
         if self._value is None:
+            _, project_id, execution_id = watched.subject.key
             try:
                 data = codec.parse_json(self.body)
-                self._value = codec.details(data, project_id=self._project_id, execution_id=self._execution_id, salvage=True)
+                self._value = codec.details(data, project_id=project_id, execution_id=execution_id, salvage=True)
             except errors.DecodeError:
-                self._value = ExecutionDetails(status=self.word, pipeline_execution_id=self._execution_id, project_id=self._project_id)
+                self._value = ExecutionDetails(status=self.word, pipeline_execution_id=execution_id, project_id=project_id)
         return self._value
 
     def place(self) -> tuple[int | None, tuple[str, str] | None]:
@@ -64,13 +64,9 @@ class Seen:
 
 @define(slots=True, weakref_slot=False)
 class Listed:
-    """What a list row showed of an execution. Of one that has not ended only what tells it from others: there may be very many."""
+    """What a list row showed of an execution. Of one that has not ended only its state: the rest is known of it anyway."""
 
     word: ExecutionStatus
-    _project_id: str
-    _execution_id: str
-    _start: int | None
-    _names: tuple[str, str] | None
     _value: ExecutionDetails | None = None
 
     @property
@@ -78,28 +74,34 @@ class Listed:
         """Whether the run has ended."""
         return self.word.is_terminal
 
-    @property
-    def value(self) -> ExecutionDetails:
+    def value(self, watched: Watched) -> ExecutionDetails:
         """The details as far as they were kept."""
         if self._value is not None:
             return self._value
-        pipeline, environment = self._names or (None, None)
+        _, project_id, execution_id = watched.subject.key
+        pipeline, environment = watched.names or (None, None)
         return ExecutionDetails(
             status=self.word,
-            pipeline_execution_id=self._execution_id,
-            project_id=self._project_id,
+            pipeline_execution_id=execution_id,
+            project_id=project_id,
             pipeline_name=pipeline,
             environment_name=environment,
-            started_at=None if self._start is None else datetime.fromtimestamp(self._start, UTC),
+            started_at=None if watched.start is None else datetime.fromtimestamp(watched.start, UTC),
         )
 
     def place(self) -> tuple[int | None, tuple[str, str] | None]:
-        """Its start and its names."""
-        return self._start, self._names
+        """What it tells of the start and the names: nothing that is not known from its row already."""
+        return None, None
 
     def differs(self, other: Seen | Listed) -> bool:
         """Whether the status is another one."""
         return self.word != other.word
+
+
+@lru_cache(maxsize=64)
+def listed(word: ExecutionStatus) -> Listed:
+    """One for all runs of which a list shows no more than this state: there may be a hundred thousand of them."""
+    return Listed(word)
 
 
 def list_reader(exchange: Exchange) -> ReadPage:

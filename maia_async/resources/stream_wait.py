@@ -54,8 +54,7 @@ class Sight:
     at: datetime
     ends: bool = False
 
-    @property
-    def value(self) -> StreamingState:
+    def value(self, _: Watched) -> StreamingState:
         """The state."""
         return self.word
 

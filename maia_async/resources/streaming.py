@@ -52,7 +52,7 @@ class StreamSubject:
         """In no list: the API has no batch form of the status."""
         return
 
-    def listed(self, row: object, start: int | None, names: tuple[str, str] | None) -> None:
+    def listed(self, row: object) -> None:
         """Never asked."""
 
     async def look(self, in_doubt: Callable[[bool], None]) -> Sight:
@@ -82,14 +82,14 @@ class StreamSubject:
     def unavailable(self, watched: Watched, seconds: float) -> Exception:
         """StatusUnavailable."""
         text = f"streaming pipeline {self.pipeline_id} could not be read for {seconds:.0f} s; it may well go on: {watched.failure}"
-        return errors.StatusUnavailable(text, execution=self._handle(watched), last_details=watched.last and watched.last.value)
+        return errors.StatusUnavailable(text, execution=self._handle(watched), last_details=watched.value)
 
     def timed_out(self, watched: Watched, timeout: float) -> Exception:
         """WaitTimeout with the states seen."""
         seen = timeline(watched)
         said = " -> ".join(word.value for word, _ in seen) or "no state seen"
         text = f"streaming pipeline {self.pipeline_id} has not got there after {timeout:g} s: {said}"
-        last = watched.last and watched.last.value
+        last = watched.value
         return errors.WaitTimeout(text, execution=self._handle(watched), last_details=last, timeline=seen)
 
     def tell_change(self, watched: Watched, before: Sighting | None) -> None:
@@ -138,7 +138,7 @@ class StreamingPipeline:
     @property
     def last_state(self) -> StreamingState | None:
         """The last state that a wait of ours saw, or None."""
-        state: StreamingState | None = None if self.watched.last is None else self.watched.last.value
+        state: StreamingState | None = self.watched.value
         return state
 
     async def status(self) -> StreamingState:

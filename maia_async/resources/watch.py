@@ -34,7 +34,7 @@ class Watch:
             raise AssertionError("the watcher saw a change that was not kept")
         self._version, sighting = change
         self._ended = sighting.ends
-        value: ExecutionDetails = sighting.value
+        value: ExecutionDetails = sighting.value(self._watched)
         return value
 
     def _has_change(self, watched: Any) -> bool:

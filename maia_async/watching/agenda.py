@@ -48,6 +48,7 @@ class Agenda:
             batch = self._batches[due] = []
             heapq.heappush(self._calm, (due, next(self._sequence), batch))
         batch.append(watched)
+        due = batch[0].due if batch[0].due == due else due  # one float for all of them
         watched.due, watched.scheduled, watched.reckoned = due, True, False
 
     def next(self) -> float:

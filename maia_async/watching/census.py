@@ -60,7 +60,12 @@ class Census:
         if start is None:
             self.strangers[watched] = None
             return
-        self.awaited.setdefault(start, set()).add(watched)
+        alike = self.awaited.get(start)
+        if alike is None:
+            self.awaited[start] = {watched}
+        else:
+            watched.start = next(iter(alike)).start  # one int for all, and not one for each of a hundred thousand
+            alike.add(watched)
         self._runs += 1
         for names in _scopes(watched):
             self._by_names.setdefault(names, Counter())[start] += 1

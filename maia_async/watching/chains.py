@@ -127,7 +127,7 @@ class Chains:
         here.proven = True
         watched.listed_at = now
         if row.word.is_terminal or watched.last is None:
-            sighting = watched.subject.listed(raw, watched.start, watched.names)
+            sighting = watched.subject.listed(raw)
             if sighting is not None:
                 here.find(watched)
                 here.census.ended(int(sighting.ends), now)

@@ -30,9 +30,8 @@ class Sighting(Protocol):
     def ends(self) -> bool:
         """Whether nothing can change any more."""
 
-    @property
-    def value(self) -> Any:
-        """The whole value, decoded on demand."""
+    def value(self, watched: Watched) -> Any:
+        """The whole value of the thing that it shows, decoded on demand."""
 
     def differs(self, other: Any) -> bool:
         """Whether anything in it differs from another sighting."""
@@ -67,7 +66,7 @@ class Subject(Protocol):
     def listed_in(self) -> str | None:
         """The project in whose list of executions it stands; None: in no list."""
 
-    def listed(self, row: Any, start: int | None, names: tuple[str, str] | None) -> Sighting | None:
+    def listed(self, row: Any) -> Sighting | None:
         """What a list row shows; None when it does not fit."""
 
     def tell_change(self, watched: Watched, before: Sighting | None) -> None:
@@ -104,6 +103,16 @@ def wake(waiter: Waiter) -> None:
         waiter.future.set_result(None)
 
 
+@define(eq=False, slots=True, weakref_slot=False)
+class Trouble:
+    """Looks at a thing fail, one after the other."""
+
+    since: float
+    paused_then: float  # our own pauses up to then
+    failures: int = 0
+    error: Exception | None = None
+
+
 @define(eq=False, slots=True, weakref_slot=True)
 class Watched:
     """One awaited thing. Shared by every handle of the same id, so that awaiting twice costs no extra polling."""
@@ -121,10 +130,7 @@ class Watched:
     reckoned: bool = False  # `due` is when to think again about when it is due
     looking: bool = False
     sent: bool = False
-    failures: int = 0
-    failed_since: float = 0.0
-    paused_then: float = 0.0
-    failure: Exception | None = None
+    trouble: Trouble | None = None  # its looks fail
     last: Sighting | None = None
     version: int = 0
     start: int | None = None  # the second of its start, in API time
@@ -137,7 +143,7 @@ class Watched:
     def rested(self, now: float, longest: float) -> None:
         """Somebody waits for it again. Where nobody looked for `longest`, that time was not spent unreachable."""
         if now > self.due + longest:
-            self.failures = 0
+            self.counts_anew()
 
     def begins(self, now: float, soon: float) -> bool:
         """Somebody waits for it for the first time; returns whether our own trigger was less than `soon` seconds ago."""
@@ -157,7 +163,7 @@ class Watched:
 
     def saw(self, sighting: Sighting) -> bool:
         """Take a read's result; returns whether it differs from the one before."""
-        self.failures, self.failure = 0, None
+        self.trouble = None
         if self.last is not None and not sighting.differs(self.last):
             return False
         self.last = sighting
@@ -169,13 +175,34 @@ class Watched:
     def failed(self, error: Exception, now: float, paused: float) -> float:
         """Note a failed look; returns for how many seconds looks have failed. `paused`: our own pauses so far, which do not count."""
         self.looked_at = now
-        if not self.failures:
-            self.failed_since, self.paused_then = now, paused
-        elif self.listed_at > self.failed_since:  # a list has shown it meanwhile: that was a read, too
-            self.failed_since, self.paused_then = self.listed_at, paused
-        self.failures += 1
-        self.failure = error
-        return now - self.failed_since - (paused - self.paused_then)
+        trouble = self.trouble
+        if trouble is None or not trouble.failures:
+            trouble = self.trouble = Trouble(now, paused)
+        elif self.listed_at > trouble.since:  # a list has shown it meanwhile: that was a read, too
+            trouble.since, trouble.paused_then = self.listed_at, paused
+        trouble.failures += 1
+        trouble.error = error
+        return now - trouble.since - (paused - trouble.paused_then)
+
+    def counts_anew(self) -> None:
+        """A later wait starts its own count of failures; the last one stays known."""
+        if self.trouble is not None:
+            self.trouble.failures = 0
+
+    @property
+    def failures(self) -> int:
+        """How many looks have failed in a row."""
+        return 0 if self.trouble is None else self.trouble.failures
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the last look failed; None when it did not."""
+        return None if self.trouble is None else self.trouble.error
+
+    @property
+    def value(self) -> Any:
+        """What the last read showed, as a whole value; None before the first."""
+        return None if self.last is None else self.last.value(self)
 
     def keep_changes(self) -> None:
         """From now on remember the last changes, for somebody who iterates over them."""

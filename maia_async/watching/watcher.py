@@ -161,12 +161,19 @@ class Watcher:
             if watched.since is None:
                 just = watched.begins(now, self.policy.min_interval)
                 watched.due = now + first_look(self.policy, just_triggered=just, rate=self._governor.spare_rate())
-            self._schedule(watched, max(watched.due, now))
+            self._plan_first(watched, max(watched.due, now))
         if self._task is None:
             self._task = self._owner.start(self._run(), name="watcher")
         else:
             self._start_looks(now)  # from here: for a run that ends at its first look, waking the loop would cost as much as the look
             self._nudge()
+
+    def _plan_first(self, watched: Watched, due: float) -> None:
+        later = self.sweeper.postponed(watched, due)
+        if later is None:
+            self._schedule(watched, due)
+        else:  # at once, and not when it is due: ten thousand that come together would all pass through the heap
+            self._due.put_off(watched, later, self.policy.min_interval)
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
@@ -340,7 +347,7 @@ class Watcher:
             jitter = random.random()  # noqa: S311 - it spreads load, it protects nothing
             self._schedule(watched, now + after_failure(self.policy, failures=watched.failures, jitter=jitter))
             return
-        watched.failures = 0  # a later wait starts its own count
+        watched.counts_anew()
         watched.due = now + self.policy.min_interval
         for waiter in watched.waiters:
             self._finish(waiter, end_with)

@@ -129,7 +129,7 @@ def test_which_reads_are_news(at: float, answered: int, commanded: int, news: bo
 
 def test_what_was_seen_before_a_failed_read_is_no_news() -> None:
     watched = seen(STREAMING, at=101)
-    watched.failure = OSError()
+    watched.failed(OSError(), watched.looked_at, 0.0)
     assert not a_wait()(watched)
     assert not a_wait()(Watched(object()))  # type: ignore[arg-type]  # nobody asks it
 

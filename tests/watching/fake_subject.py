@@ -23,8 +23,7 @@ class FakeSighting:
     def ends(self) -> bool:
         return self.word.is_terminal
 
-    @property
-    def value(self) -> str:
+    def value(self, _: Watched) -> str:
         return self.word.value
 
     def place(self) -> tuple[int | None, tuple[str, str] | None]:
@@ -52,7 +51,7 @@ class FakeSubject:
     def listed_in(self) -> None:
         return None
 
-    def listed(self, row: object, start: int | None, names: tuple[str, str] | None) -> None:
+    def listed(self, row: object) -> None:
         raise AssertionError("no list has it")
 
     async def look(self, in_doubt: Callable[[bool], None]) -> FakeSighting:
@@ -85,4 +84,4 @@ class FakeSubject:
         return SessionClosed(execution_id=self.name)
 
     def tell_change(self, watched: Watched, before: Any) -> None:
-        self.changes.append((None if before is None else before.value, watched.last and watched.last.value))
+        self.changes.append((None if before is None else before.value(watched), watched.value))

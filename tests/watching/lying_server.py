@@ -112,8 +112,8 @@ class Subject:
 
         return await world.exchange("own", world.lies.own_fault, read, sent=lambda: (run.reads.append(world.now()), in_doubt(True)))
 
-    def listed(self, row: Any, start: int | None, names: tuple[str, str] | None) -> Sight:
-        return Sight(row, (start, names))
+    def listed(self, row: Any) -> Sight:
+        return Sight(row, (None, None))
 
     def interval(self, policy: PollPolicy, *, age: float, load: float, alike: int) -> float:
         return run_interval(policy, age=age, load=load)

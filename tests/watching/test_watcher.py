@@ -35,7 +35,7 @@ def others() -> set[str]:
 async def wait(watcher: Watcher, watched: Watched, timeout: float | None = None) -> str:
     await watcher.wait(watched, Watched.ended, timeout=timeout)
     assert watched.last is not None
-    return str(watched.last.value)
+    return str(watched.value)
 
 
 async def test_something_already_ended_costs_one_look_and_no_waiting(now: Any) -> None:
@@ -142,7 +142,7 @@ async def test_a_timeout_of_zero_is_one_look(now: Any) -> None:
     with pytest.raises(WaitTimeout) as caught:
         await wait(watcher, watcher.watched(subject), timeout=0)
 
-    assert caught.value.last_details.value == "RUNNING"
+    assert caught.value.last_details.word == "RUNNING"
     assert len(subject.looks) == 1
     assert now() == pytest.approx(0.1)
 
@@ -215,7 +215,7 @@ async def test_unreadable_for_longer_than_max_unreachable_ends_with_the_last_fai
         await wait(watcher, watcher.watched(subject))
 
     assert caught.value.__cause__ is failure
-    assert caught.value.last_details.value == "RUNNING"
+    assert caught.value.last_details.word == "RUNNING"
     assert 60.0 <= now() <= 60.0 + 1.0 + 10.0 + 1.0
 
 
