@@ -19,7 +19,7 @@ from typing import Final
 from maia_async.watching.watched import NEVER, Watched
 
 BATCH: Final = 200
-AT_ONCE: Final = 5  # batches that are looked through in one turn of the loop
+AT_ONCE: Final = 2  # batches that are looked through in one turn of the loop
 
 
 class Agenda:

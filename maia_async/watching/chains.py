@@ -29,7 +29,7 @@ from typing import Final
 
 from attrs import evolve
 
-from maia_async.errors import ResponseError
+from maia_async.errors import MaiaError, ResponseError
 from maia_async.policies import PollPolicy
 from maia_async.watching.census import Row
 from maia_async.watching.field import Field
@@ -166,6 +166,8 @@ class Chains:
                 self._look(watched, began + wait)
 
     def _failed(self, here: Field, dialect: Dialect, ask: Ask, error: Exception, *, begun: bool) -> None:
+        if not isinstance(error, MaiaError):
+            logger.warning("a list of executions of project %s could not be read", here.project_id, exc_info=error)
         status = error.status if isinstance(error, ResponseError) else None
         if status in {400, 422} and begun:  # it takes the question, but not the token
             here.failures += 1

@@ -8,7 +8,7 @@ from collections import deque
 from attrs import define, field
 
 from maia_async.watching.census import Census
-from maia_async.watching.planner import Ask, Kind, Plan
+from maia_async.watching.planner import Ask, Kind, Plan, Steps
 from maia_async.watching.watched import NEVER, Watched
 
 
@@ -20,6 +20,7 @@ class Field:
     census: Census
     plan: Plan = field(factory=lambda: Plan(Kind.OWN, math.inf))
     next_round: float = math.inf
+    planning: Steps[Plan] | None = None  # the plan for the next round is being made
     presence: deque[Ask] = field(factory=deque)  # what is left of the round that sees that the others are still there
     presence_due: float = 0.0
     open_asks: int = 0

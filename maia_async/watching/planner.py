@@ -25,10 +25,10 @@ list narrowed to each (pipeline, environment) of ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from enum import Enum
 from itertools import repeat
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import field, frozen
 
@@ -38,6 +38,7 @@ from maia_async.watching.pace import scale_of
 from maia_async.watching.windows import Window, pages, windows
 from maia_async.wire.paging import PAGE_SIZE
 
+T = TypeVar("T")
 Names = tuple[str, str] | None
 """(pipeline, environment) that a list is narrowed to; None: the whole project."""
 
@@ -104,21 +105,36 @@ class Situation:
     fresh: float = FRESH
 
 
-def plan(situation: Situation, policy: PollPolicy) -> Plan:
-    """The cheapest plan; see the table of this module.
+Steps = Generator[int, None, T]
+"""Work that is done bit by bit: it yields how many seconds of start it has gone through, and returns what it found."""
 
-    It is made between two turns of a caller's loop, so what only the winner needs is made for the winner alone.
+
+def plan(situation: Situation, policy: PollPolicy) -> Plan:
+    """The cheapest plan; see the table of this module."""
+    steps = planning(situation, policy)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as made:
+            found: Plan = made.value
+            return found
+
+
+def planning(situation: Situation, policy: PollPolicy) -> Steps[Plan]:
+    """The same, bit by bit: hundreds of narrowed lists are priced between the turns of a caller's loop, which may not stand still.
+
+    What is counted may change meanwhile: then a part of the plan is right for before. What only the winner needs is made for it alone.
     """
     calm = min(policy.max_interval, policy.min_interval * CALM)
     wish = min(calm, max(policy.min_interval, AGE_SHARE * situation.youngest))
     own = _Price(Kind.OWN, _stretched(wish, situation.runs, situation.rate), situation.runs)
     if situation.runs <= (0 if situation.proven else FEW) or not situation.awaited.get(None):
         return own.plan()
-    priced = _priced(_Cuts(situation, (None,)), wish, policy)
+    priced = yield from _priced(_Cuts(situation, (None,)), wish, policy)
     narrow = tuple(names for names in situation.awaited if names is not None)
     fair = situation.runs / situation.page + 1
     if narrow and min((each.requests for each in priced), default=math.inf) > 2 * fair:
-        priced += _priced(_Cuts(situation, narrow), wish, policy)
+        priced += yield from _priced(_Cuts(situation, narrow), wish, policy)
     return min([*priced, own], key=_Price.cost).plan()
 
 
@@ -151,23 +167,23 @@ def _stretched(wish: float, requests: float, rate: float) -> float:
     return min(LONGEST, max(wish, requests / rate if rate > 0 else LONGEST))
 
 
-def _priced(cuts: _Cuts, wish: float, policy: PollPolicy) -> list[_Price]:
+def _priced(cuts: _Cuts, wish: float, policy: PollPolicy) -> Steps[list[_Price]]:
     """The plans by lists, over all scopes of `cuts` together: the three, but for those that cannot win."""
     rate, refused, ends = cuts.situation.rate, cuts.situation.refused, cuts.situation.ends
     found: list[_Price] = []
     if refused.isdisjoint({None, OPEN}):
-        cost = cuts.pages(OPEN)
+        cost = yield from cuts.pages(OPEN)
         interval = _stretched(wish, cost, rate - ends)
         found.append(_Price(Kind.RUNNING, interval, cost + ends * interval, cuts, (OPEN,)))
         if refused.isdisjoint(ENDS):
-            ended = cuts.pages(*ENDS)
+            ended = yield from cuts.pages(*ENDS)
             scale = scale_of(policy)
             rare = max(PRESENCE * scale, cost / (PRESENCE_PART * rate)) if rate > 0 else LONGEST
             found.append(_Price(Kind.ENDED, _stretched(wish, ended, rate - cost / rare), ended, cuts, ENDS, rare))
     # The rows of every status are the most to count: not when it cannot win.
-    least = _every(cuts, wish, cuts.least())
+    least = _every(cuts, wish, (yield from cuts.least()))
     if all(least.cost() <= each.cost() for each in found):
-        found.insert(0, _every(cuts, wish, cuts.pages(None)))
+        found.insert(0, _every(cuts, wish, (yield from cuts.pages(None))))
     return found
 
 
@@ -180,30 +196,38 @@ class _Cuts:
 
     def __init__(self, situation: Situation, scopes: tuple[Names, ...]) -> None:
         self.situation = situation
-        # Sorted once: to sort it again for each status costs next to nothing.
-        self._wanted = {names: _sorted(situation.awaited[names]) for names in scopes}
+        self._scopes = scopes
+        self._sorted: dict[Names, dict[int, int]] = {}
         self._running: dict[Names, Mapping[int, int]] = {}
-        self._cut: dict[str | None, list[tuple[Names, list[Window]]]] = {}
+        self._cut: dict[str | None, dict[Names, list[Window]]] = {}
 
-    def pages(self, *words: str | None) -> int:
+    def pages(self, *words: str | None) -> Steps[int]:
         """Requests that the windows take."""
-        return sum(pages(cut, self.situation.page) for word in words for _, cut in self._of(word))
+        for word in words:
+            done = self._cut.setdefault(word, {})
+            for names in self._scopes:
+                if names not in done:
+                    rows = self._rows(names, word)
+                    done[names] = windows(self._wanted(names), rows, self.situation.page)
+                    yield len(self._wanted(names)) + len(rows)
+        return sum(pages(cut, self.situation.page) for word in words for cut in self._cut[word].values())
 
-    def least(self) -> int:
+    def least(self) -> Steps[int]:
         """The fewest requests that the windows of all statuses can take: what stands in the seconds of our own runs is in any of them."""
         total = 0
-        for names, wanted in self._wanted.items():
-            listed = self.situation.rows.get(names, {})
+        for names in self._scopes:
+            listed, wanted = self.situation.rows.get(names, {}), self._wanted(names)
             rows = sum(sum(map(seconds.get, wanted, repeat(0))) for word, seconds in listed.items() if word != OPEN)
             total += math.ceil((rows + sum(wanted.values())) / self.situation.page)
+            yield len(wanted)
         return total
 
     def number(self, word: str | None) -> int:
-        """How many windows there are."""
-        return sum(len(cut) for _, cut in self._of(word))
+        """How many windows there are; they have been cut."""
+        return sum(map(len, self._cut[word].values()))
 
     def asks(self, *words: str | None, shut: bool = False) -> tuple[Ask, ...]:
-        """Each window as an ask.
+        """Each window as an ask; they have been cut.
 
         While runs are being started the newest window is open above, unless `shut`: a start may be later than we think. Not for longer:
         others go on starting theirs, and their rows come first.
@@ -211,31 +235,28 @@ class _Cuts:
         growing = self.situation.youngest < self.situation.fresh and not shut
         found: list[Ask] = []
         for word in words:
-            for names, cut in self._of(word):
+            for names, cut in self._cut[word].items():
                 found.extend(Ask(window, word, names) for window in cut)
                 if growing and cut:
                     found[-1] = Ask(Window(cut[-1].first, None, cut[-1].rows), word, names)
         return tuple(found)
 
-    def _of(self, word: str | None) -> list[tuple[Names, list[Window]]]:
-        if word not in self._cut:
-            page = self.situation.page
-            self._cut[word] = [(names, windows(wanted, self._rows(names, word), page)) for names, wanted in self._wanted.items()]
-        return self._cut[word]
+    def _wanted(self, names: Names) -> dict[int, int]:
+        # Sorted once: to sort it again for each status costs next to nothing.
+        found = self._sorted.get(names)
+        if found is None:
+            counts = self.situation.awaited[names]
+            found = self._sorted[names] = {second: counts[second] for second in sorted(counts)}
+        return found
 
     def _rows(self, names: Names, word: str | None) -> Mapping[int, int]:
         listed = self.situation.rows.get(names, {})
         if word is not None and word != OPEN:
             return listed.get(word, {})
         if names not in self._running:
-            self._running[names] = running_rows(self._wanted[names], listed.get(OPEN, {}))
+            self._running[names] = running_rows(self._wanted(names), listed.get(OPEN, {}))
         running = self._running[names]
         return running if word == OPEN else all_rows(running, listed)
-
-
-def _sorted(counts: Mapping[int, int]) -> dict[int, int]:
-    seconds = sorted(counts)
-    return dict(zip(seconds, map(counts.__getitem__, seconds), strict=True))
 
 
 def running_rows(wanted: Mapping[int, int], listed: Mapping[int, int]) -> dict[int, int]:

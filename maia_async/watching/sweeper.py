@@ -27,7 +27,7 @@ from maia_async.watching.census import MEMORY, Census
 from maia_async.watching.chains import PATIENCE, Chains
 from maia_async.watching.field import Field
 from maia_async.watching.pace import after_failure, scale_of
-from maia_async.watching.planner import FEW, FRESH, OPEN, Ask, Kind, Plan, Situation, plan
+from maia_async.watching.planner import FEW, FRESH, OPEN, Ask, Kind, Plan, Situation, Steps, planning
 from maia_async.watching.watched import NEVER, Watched
 from maia_async.watching.windows import Window
 
@@ -44,6 +44,7 @@ AUDIT_PART: Final = 0.02  # … one after the other, with so much of the polls' 
 UNREAD: Final = 60.0  # … for which plans that need own reads are avoided after those failed
 UNDATED: Final = 10.0  # seconds, of any policy, for which discovery waits for a first answer, which tells the API's clock
 MOST_FAILURES: Final = 3
+AT_ONCE: Final = 4000  # seconds of start that planning goes through in one turn of the loop: some milliseconds
 SPREAD: Final = 0.9  # of the interval, over which a round's requests are spread
 logger = logging.getLogger("maia_async")
 
@@ -196,7 +197,11 @@ class Sweeper:
         """The next list chain whose time has come, to be run as a task, and what to call when that has ended; None when there is none."""
         for here in list(self._fields.values()):
             if here.next_round <= now and not here.open_asks:
-                (self._discover if here.wants_discovery else self._begin_round)(here, now)
+                if here.wants_discovery:
+                    here.planning = None
+                    self._discover(here, now)
+                elif (found := self._planned(here, now)) is not None:
+                    self._begin_round(here, found, now)
         if not self._asks or self._asks[0][0] > now:
             return None
         _, _, here, ask = heapq.heappop(self._asks)
@@ -208,9 +213,8 @@ class Sweeper:
         if not here.open_asks and here.discovering:
             self._discovered(here)
 
-    def _begin_round(self, here: Field, now: float) -> None:
-        before = here.plan
-        here.plan = found = self._planned(here, now)
+    def _begin_round(self, here: Field, found: Plan, now: float) -> None:
+        before, here.plan = here.plan, found
         if found.kind is Kind.OWN:
             here.next_round = (
                 max(now + RETHINK * self._scale, self._chains.refused_until(here.project_id)) if here.census.runs > FEW else math.inf
@@ -233,9 +237,23 @@ class Sweeper:
         here.open_asks += 1
         heapq.heappush(self._asks, (when, next(self._sequence), here, ask))
 
-    def _planned(self, here: Field, now: float) -> Plan:
+    def _planned(self, here: Field, now: float) -> Plan | None:
+        """The plan for the next round; None as long as it takes another turn of the loop to make it."""
         if self._chains.refused_until(here.project_id) > now:
+            here.planning = None
             return Plan(Kind.OWN, math.inf)
+        here.planning = here.planning or self._steps(here, now)
+        gone_through = 0
+        try:
+            while gone_through < AT_ONCE:
+                gone_through += next(here.planning)
+        except StopIteration as made:
+            here.planning = None
+            found: Plan = made.value
+            return found
+        return None
+
+    def _steps(self, here: Field, now: float) -> Steps[Plan]:
         census = here.census
         # In pages, which is what lists cost: by their runs alone, ten runs beside ten thousand would hardly ever be looked at.
         rate = self._rate() * census.pages() / sum(each.census.pages() for each in self._fields.values())
@@ -243,7 +261,7 @@ class Sweeper:
         if now < here.unread_at + UNREAD * self._scale:
             refused |= {OPEN}
         counts = census.counts()
-        return plan(
+        return planning(
             Situation(
                 runs=census.runs,
                 youngest=now - here.joined_at,

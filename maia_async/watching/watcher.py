@@ -30,10 +30,11 @@ from maia_async.watching.deadlines import Deadlines, after_deadline
 from maia_async.watching.known import Known
 from maia_async.watching.pace import after_failure, first_look
 from maia_async.watching.sweeper import ServerTime, Sweeper, Tell, untold
+from maia_async.watching.under_way import UnderWay
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched, wake
 
 logger = logging.getLogger("maia_async")
-MAX_LOOKS: Final = 100  # under way at once: what the connection pool holds
+AT_ONCE: Final = 250  # things whose turn it is that are looked through in one turn of the loop: mostly they are put off again
 MOST_UNSENT: Final = 4  # own reads that wait for the budget: a list, or the read after a command, would come too late behind hundreds
 
 
@@ -59,13 +60,11 @@ class Watcher:
         self._known = Known()
         self._due = Agenda()
         self._deadlines = Deadlines()
-        self._looking = 0
         self._unsent = 0
         self._wake = asyncio.Event()
         self._sleeps_until = NEVER  # for how long the loop sleeps; NEVER: it is awake, and looks around before it does
         self._task: asyncio.Task[None] | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._bug: BaseException | None = None
+        self._under_way = UnderWay(owner, self._wake.set)
         self._closed = False
         self.chains = Chains(policy=policy, read_page=read_page, find=self._find, saw=self._listed, look=self._look_at)
         self.sweeper = Sweeper(policy=policy, governor=governor, chains=self.chains, look=self._look_at, server_time=server_time, tell=tell)
@@ -142,8 +141,15 @@ class Watcher:
     async def aclose(self) -> None:
         """Every wait ends with the subject's closed error; no later one starts."""
         self._closed = True
-        self._fail_all()
-        await self.rest()
+        try:
+            for number, watched in enumerate(self._known.active(), 1):
+                self._fail(watched, watched.subject.closed())
+                if not number % AT_ONCE:
+                    await asyncio.sleep(0)
+        finally:
+            for watched in self._known.active():  # whoever is left when the closing itself is cancelled
+                self._fail(watched, watched.subject.closed())
+            await self.rest()
 
     def _enlist(self, waiter: Waiter, now: float) -> None:
         watched = waiter.watched
@@ -200,20 +206,19 @@ class Watcher:
             try:
                 while self.waiting:  # again when somebody joined while the last looks were being ended
                     await self._loop()
-                    await end(*self._under_way)
+                    await self._under_way.end()
             finally:
-                await end(*self._under_way)
+                await self._under_way.end()
         except Exception as error:  # noqa: BLE001 - a bug of ours, whatever it is: nobody may hang because of it
-            self._fail_all(error)
+            for watched in self._known.active():
+                self._fail(watched, error)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
 
     async def _loop(self) -> None:
         while self.waiting:
-            if self._bug is not None:
-                bug, self._bug = self._bug, None
-                raise bug
+            self._under_way.raise_bug()
             self._wake.clear()
             now = asyncio.get_running_loop().time()
             self._expire(now)
@@ -231,7 +236,9 @@ class Watcher:
                     timer.cancel()
 
     def _start_looks(self, now: float) -> None:
-        while self._looking < MAX_LOOKS and not self._crowded() and (watched := self._due.take(now)) is not None:
+        for _ in range(AT_ONCE):
+            if self._under_way.full or self._crowded() or (watched := self._due.take(now)) is None:
+                return
             if watched.looking:
                 continue  # that look schedules the next one when it ends
             if watched.reckoned and (found := self._crowd.next_look(watched, now))[0] > now:
@@ -242,47 +249,27 @@ class Watcher:
                 self._due.put_off(watched, later, self.policy.min_interval)
                 continue
             watched.looking, watched.sent = True, False
-            self._looking += 1
             self._unsent += 1
-            # Not in a task group: each look is a task of its own, and a group's bookkeeping costs as much as the rest of the look's start.
-            self._under_way.add(self._owner.start(self._look(watched), name="look", ended=partial(self._look_ended, watched, watched.asks)))
+            self._under_way.begin(self._look(watched), partial(self._look_over, watched), name="look")
 
     def _start_chains(self, now: float) -> None:
-        while self._looking < MAX_LOOKS and (chain := self.sweeper.due(now)) is not None:
-            self._looking += 1
-            self._under_way.add(self._owner.start(chain[0], name="list", ended=partial(self._chain_ended, chain[1])))
+        while not self._under_way.full and (chain := self.sweeper.due(now)) is not None:
+            self._under_way.begin(chain[0], partial(self._chain_over, chain[1]), name="list")
 
-    def _chain_ended(self, ended: Callable[[], None], task: asyncio.Task[None]) -> None:
-        self._looking -= 1
+    def _chain_over(self, ended: Callable[[], None]) -> None:
         ended()
-        self._task_ended(task)
         self._nudge()
 
-    def _look_ended(self, watched: Watched, asks: int, task: asyncio.Task[None]) -> None:
-        if watched.asks == asks:  # cancelled before its first step, with the loop of earlier waiters
-            self._look_over(watched)
-        self._task_ended(task)
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._bug = task.exception()
-            self._wake.set()
-
     async def _look(self, watched: Watched) -> None:
+        watched.goes_out(asyncio.get_running_loop().time())
+        self.looks += 1
         try:
-            watched.goes_out(asyncio.get_running_loop().time())
-            self.looks += 1
-            try:
-                self._saw(watched, await watched.subject.look(partial(self._sending, watched)))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
-                self._failed(watched, error)
-        finally:
-            self._look_over(watched)
+            self._saw(watched, await watched.subject.look(partial(self._sending, watched)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged and reaches this thing's waiters, and no others
+            self._failed(watched, error)
 
     def _look_over(self, watched: Watched) -> None:
         watched.looking = False
-        self._looking -= 1
         if not watched.sent:
             self._unsent -= 1
         if watched.waiters and not watched.scheduled:
@@ -349,8 +336,7 @@ class Watcher:
             return
         watched.counts_anew()
         watched.due = now + self.policy.min_interval
-        for waiter in watched.waiters:
-            self._finish(waiter, end_with)
+        self._fail(watched, end_with)
 
     def _expire(self, now: float) -> None:
         for waiter in self._deadlines.expired(now):
@@ -372,9 +358,10 @@ class Watcher:
             self._wake.set()
 
     def _next_moment(self) -> float:
-        due = self._due.next() if self._looking < MAX_LOOKS and not self._crowded() else float("inf")
-        lists = self.sweeper.moment() if self._looking < MAX_LOOKS else float("inf")
-        return min(due, lists, self._deadlines.next())
+        if self._under_way.full:
+            return self._deadlines.next()
+        due = float("inf") if self._crowded() else self._due.next()
+        return min(due, self.sweeper.moment(), self._deadlines.next())
 
     def _settled(self, waiter: Waiter, *, joined: bool = True) -> bool:
         try:
@@ -398,7 +385,6 @@ class Watcher:
         except Exception:  # one caller's callback must not end the others' waits
             logger.exception("the callback of a wait for %s failed", waiter.watched.subject.key)
 
-    def _fail_all(self, error: BaseException | None = None) -> None:
-        for watched in self._known.active():
-            for waiter in watched.waiters:
-                self._finish(waiter, error or watched.subject.closed())
+    def _fail(self, watched: Watched, error: BaseException) -> None:
+        for waiter in watched.waiters:
+            self._finish(waiter, error)
