@@ -2,10 +2,13 @@
 
 from maia_async.emulator.clock import Clock, ClockReading
 from maia_async.emulator.control import Control, ServerRun
+from maia_async.emulator.faultcontrol import FaultInForce
+from maia_async.emulator.faults import Fault
 from maia_async.emulator.listfaults import ListFaults
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Credential, Crowd, Environment, Outcome, Pipeline, Project, Scenario, Step
 from maia_async.emulator.server import Emulator
+from maia_async.emulator.skew import Skew
 from maia_async.emulator.streamcontrol import ServerStream, StreamChange
 from maia_async.emulator.streamscript import StreamScript
 
@@ -17,6 +20,8 @@ __all__ = [
     "Crowd",
     "Emulator",
     "Environment",
+    "Fault",
+    "FaultInForce",
     "ListFaults",
     "Outcome",
     "Pipeline",
@@ -25,6 +30,7 @@ __all__ = [
     "Scenario",
     "ServerRun",
     "ServerStream",
+    "Skew",
     "Step",
     "StreamChange",
     "StreamScript",

@@ -1,6 +1,6 @@
 """The powers over a running emulator that no client of the real Maia has: look at everything, settle runs, move time, change readings.
 
-Those over streaming pipelines and over many executions at once are classes of their own beside this one, and are inherited.
+Those over streaming pipelines, over many executions at once and over faults are classes of their own beside this one, and are inherited.
 
 The HTTP door offers the same; this object is for tests in the same process. What it is asked wrongly it refuses with ConfigurationError,
 or with `Refused` (404, 409) for runs that are unknown or ended.
@@ -19,6 +19,7 @@ from maia_async.emulator import checks
 from maia_async.emulator.clock import ClockReading, read_clock
 from maia_async.emulator.crowdcontrol import CrowdPowers
 from maia_async.emulator.executions import TERMINAL, Run, finished_at, is_terminal, message_at, status_at
+from maia_async.emulator.faultcontrol import FaultPowers
 from maia_async.emulator.listfaults import ListFaults
 from maia_async.emulator.problems import Refused, unknown
 from maia_async.emulator.ratelimit import SlidingWindow
@@ -51,7 +52,7 @@ class ServerRun:
     grid_variables: Mapping[str, Sequence[Sequence[str]]] | None
 
 
-class Control(CrowdPowers):
+class Control(CrowdPowers, FaultPowers):
     """`emulator.control`."""
 
     @property
@@ -194,6 +195,8 @@ class Control(CrowdPowers):
                 "list_status_lag": service.list_status_lag,
             },
             "list_faults": attrs.asdict(service.list_faults),
+            "faults": {item.id: item.hits for item in self.faults()},
+            "skew": attrs.asdict(service.skew),
             "others": {name: window.others_per_minute for name, window in service.windows.items()},
         }
 

@@ -8,6 +8,11 @@
 | GET /readings                    |                               | all readings; PUT changes those in the body   |
 | PUT /network                     | as `Control.set_network`      | what is in force now                          |
 | GET /list-faults                 |                               | all faults; PUT changes those in the body     |
+| GET /faults                      |                               | scripted faults with their counts             |
+| POST /faults                     | as `Fault`                    | 201 `{id}`; DELETE ends all (204)             |
+| GET /faults/{id}                 |                               | the fault; DELETE ends it (204)               |
+| PUT /skew                        | date, expiry                  | as `Skew`                                     |
+| PUT /connections                 | refused_for                   | 204; seconds, 0 to accept them again          |
 | PUT /others                      | requests_per_minute, account  | requests a minute for each account            |
 | GET /clock                       |                               | as `ClockReading`                             |
 | POST /clock                      | advance                       | `{now}`                                       |
@@ -90,6 +95,20 @@ def _network(control: Control, body: Body, _: Query) -> Any:
     return control.state()["network"]
 
 
+def _fault(control: Control, body: Body, _: Query) -> Any:
+    return {"id": control.add_fault(body)}
+
+
+def _connections(control: Control, body: Body, _: Query) -> None:
+    # Not without end: nobody could take it back through a closed door.
+    if body.keys() != {"refused_for"} or body["refused_for"] is None:
+        raise ConfigurationError("refused_for must be given, and nothing else, as a number of seconds")
+    if body["refused_for"] == 0:
+        control.accept_connections()
+    else:
+        control.refuse_connections(body["refused_for"])
+
+
 def _others(control: Control, body: Body, _: Query) -> Any:
     control.set_others(**body)
     return control.state()["others"]
@@ -148,7 +167,7 @@ def _enable(control: Control, body: Body, _: Query) -> None:
     control.enable(**{"pipeline_name" if name == "name" else name: value for name, value in body.items()})
 
 
-_IDS: Final = {"executions": "execution_id", "streams": "stream_id"}
+_IDS: Final = {"executions": "execution_id", "streams": "stream_id", "faults": "fault_id"}
 _CREATING: Final = frozenset({*_IDS, "bulk", "crowds"})
 _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
     "state": {"GET": lambda control, _, __: control.state()},
@@ -163,6 +182,17 @@ _TABLE: Final[Mapping[str, Mapping[str, _Power]]] = {
         "GET": lambda control, _, __: attrs.asdict(control.set_list_faults()),
         "PUT": lambda control, body, _: attrs.asdict(control.set_list_faults(**body)),
     },
+    "faults": {
+        "GET": lambda control, _, __: [attrs.asdict(item) for item in control.faults()],
+        "POST": _fault,
+        "DELETE": lambda control, _, __: control.clear_faults(),
+    },
+    "faults/*": {
+        "GET": lambda control, body, _: attrs.asdict(control.fault(**body)),
+        "DELETE": lambda control, body, _: control.remove_fault(**body),
+    },
+    "skew": {"PUT": lambda control, body, _: attrs.asdict(control.set_skew(**body))},
+    "connections": {"PUT": _connections},
     "others": {"PUT": _others},
     "clock": {"GET": lambda control, _, __: attrs.asdict(control.clock()), "POST": _advance},
     "executions": {

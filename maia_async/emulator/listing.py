@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush, merge
 from itertools import islice
 from typing import Final
@@ -43,7 +43,10 @@ def _key(run: Run) -> Position:
 
 @frozen(kw_only=True)
 class Filter:
-    """What a row must be. None asks nothing; `before` is the position of a pagination token; `exclusive` leaves both bounds out."""
+    """What a row must be. None asks nothing; `before` is the position of a pagination token; `exclusive` leaves both bounds out.
+
+    `shown`: the name that is compared with `pipeline_name`, made of the folded one.
+    """
 
     project_id: str | None = None
     visible_projects: frozenset[str] | None = None
@@ -55,13 +58,14 @@ class Filter:
     schedule_id: str | None = None
     before: Position | None = None
     exclusive: bool = False
+    shown: Callable[[str], str] = str
 
     def takes(self, group: _Group, folded: str) -> bool:
         """Whether runs of this project, pipeline (also given in folded case) and environment can fit."""
         return (
             (self.project_id is None or group[0] == self.project_id)
             and (self.visible_projects is None or group[0] in self.visible_projects)
-            and (self.pipeline_name is None or self.pipeline_name.casefold() in folded)
+            and (self.pipeline_name is None or self.pipeline_name.casefold() in self.shown(folded))
             and (self.environment_name is None or group[2] == self.environment_name)
         )
 

@@ -17,6 +17,7 @@ from maia_async.errors import ConfigurationError
 
 DEFAULT_PAGE_CAP: Final = 100
 FILTERS: Final = ("projectId", "pipelineName", "environmentName", "startedAfter", "startedBefore", "timeFrame", "status", "scheduleId")
+_ENDINGS: Final = (".yaml", ".yml")
 
 
 def _choice(*values: Any) -> Any:
@@ -78,6 +79,8 @@ class Readings:
     list_bounds: runs that started exactly at a bound are in ("inclusive", the reference) or not ("exclusive").
     list_ignores: the filters (names of parameters, or "all") that have no effect, whatever their value.
     list_unknown: a parameter that nobody knows is "ignored" or "refused" (400).
+    list_names: `pipelineName` is shown as it was "sent", or as the "path" of a file, in lists and in details alike: `folder/load.orch.yaml`
+        for what was executed as `load`. A name with a slash or an ending is shown as it is. Filters fit what is shown.
     list_access: "open"; "project": 400 without `projectId`; "forbidden": 403, for a role that may read its own runs only.
     """
 
@@ -115,7 +118,13 @@ class Readings:
         default=(), converter=_filters, metadata={"values": ((), ("status",), ("startedAfter", "startedBefore"), FILTERS), "list": True}
     )
     list_unknown: str = _list_choice("ignored", "refused")
+    list_names: str = _list_choice("sent", "path")
     list_access: str = _list_choice("open", "project", "forbidden")
+
+    def shown_name(self, name: str) -> str:
+        """A pipeline's name as `list_names` has it."""
+        is_path = self.list_names == "sent" or "/" in name or name.endswith(_ENDINGS)
+        return name if is_path else f"folder/{name}.orch.yaml"
 
     def differences(self) -> dict[str, Any]:
         """The fields that are not at their default: a short name for a test, and what the control door shows."""

@@ -23,7 +23,7 @@ def row(run: Run, now: float, readings: Readings, *, project: bool = True) -> di
             "finishedAt": timestamp(ended) if ended is not None else None,
             "message": message_at(run, now),
             "pipelineExecutionId": run.id,
-            "pipelineName": run.pipeline_name,
+            "pipelineName": readings.shown_name(run.pipeline_name),
             "pipelineType": run.pipeline_type,
             "projectId": run.project_id if project else None,
             "scheduleId": run.schedule_id,

@@ -17,6 +17,9 @@ class LoggedRequest:
 
     `client_id` is known when the token was good, even if the request was refused with 429. `body` is the parsed body; for the token
     endpoint its grant, client id and audience only, and without texts in the place of secret references for streaming definitions.
+
+    `fault` names the scripted fault that it met. Then `status` is what was sent, None where no answer was, and `handled` the status that
+    the request had in truth, None where it did not land.
     """
 
     sequence: int
@@ -27,6 +30,8 @@ class LoggedRequest:
     status: int | None = None
     client_id: str | None = None
     body: Any = None
+    fault: str | None = None
+    handled: int | None = None
 
 
 class RequestLog:

@@ -11,6 +11,7 @@ A file is YAML or JSON, with the field names below as keys; an unknown key is re
     rate_limit: {requests: 1000, per: 60}
     readings: {details: flat}
     streams: [{name: "orders-*", drop_after: 300}]      # how streaming pipelines behave: see `StreamScript`
+    faults: [{method: POST, path: "**/pipeline-executions", status: 504, landed: true, times: 1}]      # see `Fault`
     crowds: [{count: 100000, pipelines: [a, b], started_over: 86400, duration: [10, 1200]}]     # see `Crowd`
     seed: 7
 
@@ -31,8 +32,10 @@ from attrs import Attribute, evolve, field, frozen
 from maia_async.emulator import checks
 from maia_async.emulator.checks import Span
 from maia_async.emulator.executions import TRIGGERS
+from maia_async.emulator.faults import Fault
 from maia_async.emulator.listfaults import ListFaults
 from maia_async.emulator.readings import Readings
+from maia_async.emulator.skew import Skew
 from maia_async.emulator.streamscript import StreamScript
 from maia_async.emulator.times import parsed_timestamp
 from maia_async.errors import ConfigurationError
@@ -239,6 +242,10 @@ def _crowds(value: Iterable[Crowd]) -> tuple[Crowd, ...]:
     return tuple(value)
 
 
+def _faults(value: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(value)
+
+
 def _scripts(value: Iterable[StreamScript]) -> tuple[StreamScript, ...]:
     return tuple(value)
 
@@ -294,7 +301,7 @@ class Scenario:
     rate_limit: requests in any `per` seconds, None for no limit. readings: see `Readings`.
     latency_in, latency_out: seconds before a request is looked at, and before its answer leaves.
     list_lag: seconds before a run appears in the list of executions. list_status_lag: seconds before the list shows a change of status
-        (details show it at once). list_faults: see `ListFaults`.
+        (details show it at once). list_faults: see `ListFaults`. faults: see `Fault`; the first that fits happens. skew: see `Skew`.
     others_per_minute: requests in each API minute that others make on the budget of every account, evenly.
     crowds: executions that are there from the start. seed: of every random choice.
     streams: how streaming pipelines behave; the first script whose name fits counts, and `StreamScript()` where none does.
@@ -316,6 +323,8 @@ class Scenario:
     list_lag: float = field(default=0.0, validator=checks.number(0))
     list_status_lag: float = field(default=0.0, validator=checks.number(0))
     list_faults: ListFaults = field(factory=ListFaults, metadata={"load": checks.one(ListFaults)})
+    faults: tuple[Fault, ...] = field(default=(), converter=_faults, metadata={"load": checks.many(Fault)})
+    skew: Skew = field(factory=Skew, metadata={"load": checks.one(Skew)})
     others_per_minute: float = field(default=0.0, validator=checks.number(0))
     crowds: tuple[Crowd, ...] = field(default=(), converter=_crowds, metadata={"load": checks.many(Crowd)})
     streams: tuple[StreamScript, ...] = field(default=(), converter=_scripts, metadata={"load": checks.many(StreamScript, short="name")})

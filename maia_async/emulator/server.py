@@ -16,6 +16,8 @@ from maia_async.emulator.clock import Clock, ClockLike
 from maia_async.emulator.control import Control
 from maia_async.emulator.door import Door
 from maia_async.emulator.exchange import API
+from maia_async.emulator.gate import Gate
+from maia_async.emulator.lines import Lines, Server
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Scenario
 from maia_async.emulator.service import Service
@@ -66,6 +68,7 @@ class Emulator:
         self._port = port
         self._clock = clock if clock is not None else Clock()
         self._service = Service.of(scenario, clock=self._clock, speed=speed)
+        self._lines = Lines()
         self._app: App | None = None
         self._runner: web.ServerRunner | None = None
         self._url: str | None = None
@@ -81,13 +84,14 @@ class Emulator:
             self.control.set_others(self.scenario.others_per_minute)
         for crowd in self.scenario.crowds:
             self.control.add(crowd)
-        self._app = App(self._service, Door(self.control))
+        self._app = App(self._service, Door(self.control), self._lines)
         # 64 KiB of request line: an id of ten kilobytes is to be answered with 404, not cut off by the parser.
-        server = web.Server(self._app, access_log=None, max_line_size=65536, max_field_size=65536)
+        server = Server(self._app, self._lines, access_log=None, max_line_size=65536, max_field_size=65536)
         self._runner = web.ServerRunner(server, shutdown_timeout=_LAST_WORDS)
+        gate = Gate(server, self._lines)
         try:
             await self._runner.setup()
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            port = await gate.open(self._host, self._port)
         except BaseException as error:
             await self._runner.cleanup()
             if isinstance(error, OSError):
@@ -95,11 +99,15 @@ class Emulator:
                     f"the emulator cannot listen on {self._host} port {self._port}: {error.strerror or error}; port 0 takes a free one"
                 ) from error
             raise
-        self._url = _url(self._host, self._runner.addresses[0][1])
+        self._service.gate = gate
+        self._url = _url(self._host, port)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._runner is not None and self._app is not None:
+            if self._service.gate is not None:
+                await self._service.gate.close()
+            self._lines.end()
             await self._runner.cleanup()
             # aiohttp cancels what is still being answered and does not wait for it.
             for _ in range(100):

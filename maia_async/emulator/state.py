@@ -116,6 +116,13 @@ class Account:
         finish(run, now, status=status, message=message)
         self.index.changed(run)
 
+    def end_at_once(self, run: Run, *, status: str, message: str | None) -> None:
+        """End a run in the instant of its start; nobody may have seen it yet."""
+        planned = run.ends
+        finish(run, run.started, status=status, message=message)
+        if run.ends != planned:
+            self.index.changed(run)
+
     def hold(self, run: Run, now: float, word: str | None) -> None:
         """Hold a run that has not ended, or release it with None."""
         remember(run, now)

@@ -17,11 +17,12 @@ _HEADER: Final = base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').decode
 
 
 class Tokens:
-    """Every token that is good now."""
+    """Every token that is good now. `skew`: seconds by which the clock that checks them is ahead of the one that issues them."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.lifetime = scenario.token_lifetime
         self.issued = 0
+        self.skew = scenario.skew.expiry
         self._clients = {item.client_id: item for item in scenario.credentials}
         self._static = {token: self._clients[client] for token, client in scenario.tokens.items()}
         self._good: dict[str, tuple[Credential, float]] = {}
@@ -35,7 +36,7 @@ class Tokens:
 
     def issue(self, client: Credential, now: float) -> str:
         """A new token, unlike any other and shaped like a JWT."""
-        while self._ends and self._ends[0][0] <= now:
+        while self._ends and self._ends[0][0] <= now + self.skew:
             self._good.pop(self._ends.popleft()[1], None)
         self.issued += 1
         claims = json.dumps({"sub": client.client_id, "jti": self.issued, "exp": int(now + self.lifetime)})
@@ -49,7 +50,7 @@ class Tokens:
         """Whose token it is, or None when it is unknown, expired or revoked."""
         good = self._good.get(token)
         if good is not None:
-            return good[0] if now < good[1] else None
+            return good[0] if now + self.skew < good[1] else None
         return self._static.get(token)
 
     def add_static(self, token: str, client_id: str) -> None:

@@ -9,6 +9,7 @@ from maia_async.emulator.executions import Run, is_terminal
 from maia_async.emulator.paging import paged
 from maia_async.emulator.problems import Refused, unknown
 from maia_async.emulator.routes.access import project_of
+from maia_async.emulator.scenario import Outcome
 from maia_async.emulator.service import Service
 
 
@@ -17,6 +18,14 @@ def trigger(service: Service, call: Call) -> Reply:
     order = parsed_order(parsed_object(call.body))
     run = service.account.trigger(project_of(service, call), order, call.now)
     return Reply(service.readings.trigger_status, shaped({service.readings.trigger_body: run.id}, service.readings))
+
+
+def end_started(service: Service, reply: Reply, status: str) -> None:
+    """End the run that this reply says was started, in the instant of its start; other replies start none."""
+    started = reply.payload.get(service.readings.trigger_body) if isinstance(reply.payload, dict) else None
+    run = service.account.runs.get(started) if reply.status == service.readings.trigger_status and isinstance(started, str) else None
+    if run is not None:
+        service.account.end_at_once(run, status=status, message=Outcome(status=status).said)
 
 
 def details(service: Service, call: Call) -> Reply:

@@ -88,6 +88,7 @@ def _filter(call: Call, readings: Readings, place: Place) -> Filter:
         schedule_id=_asked(call, "scheduleId", ignored),
         before=place.before,
         exclusive=readings.list_bounds == "exclusive",
+        shown=readings.shown_name,
     )
 
 
