@@ -21,6 +21,7 @@ from maia_async.observers import Observers
 from maia_async.orchestration.trigger import TriggerDesk
 from maia_async.policies import PollPolicy, RateLimit, RetryPolicy, Timeouts, TriggerPolicy
 from maia_async.problems import FieldProblem
+from maia_async.resources.execution import PipelineExecution, handle_from
 from maia_async.resources.project import Executions, Project, Projects
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.sightings import list_reader
@@ -137,6 +138,14 @@ class Maia:
         if not isinstance(chosen, str) or not chosen:
             raise InvalidRequest([FieldProblem("project_id", "must be text and not empty")])
         return Project(self._runtime, chosen)
+
+    def execution_from(self, reference: str) -> PipelineExecution:
+        """Re-attach to a run by what `execution.reference`, or `error.reference`, gave in another process. It does no I/O.
+
+        Raises InvalidRequest for anything that is no reference, or one of a newer version, and MisuseError for a run at another region or
+        base_url than this client's. That a 404 soon after a trigger is no end (`not_found_grace`) holds for the triggering process only.
+        """
+        return handle_from(self._runtime, reference)
 
     async def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None, json: Any = None

@@ -3,7 +3,7 @@
     MaiaError
     ├─ ConfigurationError              set something up: the message says which variable or argument
     ├─ MisuseError                     change the program
-    │  └─ SessionClosed                .execution_id when a wait was cut off by it
+    │  └─ SessionClosed                .execution_id .execution when a wait was cut off by it
     ├─ InvalidRequest (ValueError)     .problems: field path and message; nothing was sent
     ├─ TransportError                  no answer
     │  ├─ ConnectFailed                the connection was never made: nothing was sent
@@ -24,6 +24,7 @@
     └─ ExecutionUnsuccessful           .execution .details
        ├─ ExecutionFailed   ExecutionCancelled   ExecutionSkipped   ExecutionForbidden
 
+Whatever ended a wait for a run has `.reference`, from which another process goes on: see `Maia.execution_from`.
 No error holds a token, a secret or a request header. `maia_async` never wraps its errors in an exception group.
 """
 
@@ -38,7 +39,21 @@ if TYPE_CHECKING:
 
 
 class MaiaError(Exception):
-    """The root: `except MaiaError` catches everything that this package raises on purpose."""
+    """The root: `except MaiaError` catches everything that this package raises on purpose.
+
+    `execution`: the handle that was awaited, when the error ended a wait for a run; else None.
+    """
+
+    execution: Any = None
+
+    @property
+    def reference(self) -> str | None:
+        """For an error that ended a wait for a run: `execution.reference`, to await it elsewhere. None for any other."""
+        try:
+            found: str | None = getattr(self.execution, "reference", None)
+        except InvalidRequest:  # an id that no path can hold: whoever looks at an error must not get another one
+            return None
+        return found
 
 
 class ConfigurationError(MaiaError):
@@ -50,7 +65,7 @@ class MisuseError(MaiaError):
 
 
 class SessionClosed(MisuseError):
-    """The client was closed. A wait that was cut off by it has the run's id in `execution_id`."""
+    """The client was closed. A wait that was cut off by it has the run's id in `execution_id`, and its `execution` and `reference`."""
 
     def __init__(self, message: str = "this Maia client is closed", *, execution_id: str | None = None) -> None:
         super().__init__(message if execution_id is None else f"{message}; execution {execution_id} was left running")
@@ -257,8 +272,9 @@ class StreamingStopped(MaiaError):
 
 
 class WaitTimeout(MaiaError, TimeoutError):
-    """The `timeout` of a wait of ours passed. The run goes on unless `on_timeout="cancel"` was asked for.
+    """The `timeout` of a wait of ours passed. The run goes on unless `on_timeout` asked for its cancellation.
 
+    With "confirm" it has not ended in spite of that, and a cancel that failed is in `__cause__`.
     Attributes: `execution` (the handle that was awaited; await it again to go on), `last_details` (or None), `details` (the same),
     `timeline` (streaming pipelines: the states seen, each with its time).
     """

@@ -74,7 +74,7 @@ class Exchange:
         self.governor = governor
         self.observers = observers
         self.outcomes: Counter[str] = Counter()
-        self._base_url = base_url
+        self.base_url = base_url
         self._retry = retry
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
         self._budget = RetryBudget()
@@ -114,7 +114,7 @@ class Exchange:
         Raises InvalidRequest (what no URL or JSON can carry), TransportError, ResponseError, SessionClosed, and what getting a token
         raises.
         """
-        url = self._base_url + spec.path + (_written(spec.query) if spec.query else "")
+        url = self.base_url + spec.path + (_written(spec.query) if spec.query else "")
         body = None if spec.json is None else _encoded(spec.json)
         outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt)
         return await self._until_final(spec, outgoing.attempt, tries or self._retry.max_tries, ride_out=ride_out)
@@ -228,7 +228,7 @@ class Exchange:
         return Secret(await self.authorization()) != rejected
 
     def _token_source(self, credentials: ClientCredentials, token_url: str | None) -> TokenSource:
-        url = credentials.token_url or token_url or default_token_url(self._base_url)
+        url = credentials.token_url or token_url or default_token_url(self.base_url)
         path = urlsplit(url).path
         spec = RequestSpec(method="POST", path=path, repeatable=True)
         outgoing = _Outgoing(self, spec, Lane.TOKEN, url, _FORM, Secret(urlencode(credentials.form())))

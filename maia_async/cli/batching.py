@@ -1,9 +1,11 @@
 """Runs a batch for a command: progress on stderr, outcomes and report on stdout, nothing lost however it ends. It reads no file.
 
-it ends by                      runs that go on                                    outcomes written
-the end of the input            none                                               all
-Ctrl-C                          left; with `cancel_on_interrupt` told to cancel    all, LEFT_RUNNING among them
-SIGTERM, an error               left                                               all
+it ends by                     runs that go on                                            outcomes written
+the end of the input           none                                                       all
+Ctrl-C                         left                                                       all, LEFT_RUNNING among them
+Ctrl-C, `cancel_on_interrupt`  cancelled, and awaited for 60 s and 0.1 s for each         all, each as what it is by then
+a second Ctrl-C                left as they are, also while they are awaited              the same
+SIGTERM, an error              left                                                       all, LEFT_RUNNING among them
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class BatchRun:
                     await self._iterate(batch, progress)
         except asyncio.CancelledError:
             if self.cancel_on_interrupt and self.program.stopped_as is ExitStatus.INTERRUPTED:
-                ends = await cancel_left(self.program, batch.outstanding)
+                await cancel_left(self.program, batch.outstanding, ends)
             raise
         finally:
             self._write(with_ends(batch.report(), ends))

@@ -6,6 +6,9 @@
     the third         KeyboardInterrupt wherever the program is: for a loop that is stuck               130
     SIGTERM           the main task is cancelled; runs in Maia are never cancelled by it                143
 
+What is still going is said at the end, whatever it was; `--cancel-on-interrupt` cancels it after the first SIGINT, and awaits its end.
+143 is 128 and the signal's number, as for a shell that reports it: a supervisor of processes then tells a stop from a failure (1).
+
 While stdin is read the loop stands still: the first of any of them is then a KeyboardInterrupt, which `Program.read_stdin` turns into
 the same cancellation.
 

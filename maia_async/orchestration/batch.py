@@ -10,9 +10,10 @@ awaited costs none. It never wraps an exception in a group, and never leaves any
     a failure, on_failure="cancel"     ends      withdrawn           go on               cancelled, awaited for 60 s     -
     `timeout` passes                   ends      withdrawn           concluded           left                            -
     `stop_signal`, on_cancel="leave"   ends      withdrawn           concluded           left                            -
-    `stop_signal`, on_cancel="cancel"  ends      withdrawn           go on               cancelled, awaited for 60 s     -
+    `stop_signal`, with the others     ends      withdrawn           go on               cancelled, awaited for 60 s     -
     left early, on_cancel="leave"      ends      withdrawn           concluded           left                            -
     left early, on_cancel="cancel"     ends      withdrawn           concluded           cancelled, left                 -
+    left early, on_cancel="confirm"    ends      withdrawn           concluded           cancelled, awaited for 60 s     -
     a 429 ends all tries of a trigger  held      held                go on               awaited                         -
     the API cannot be reached          held      held                go on               awaited                         -
     so for `max_unreachable`           ends      withdrawn           concluded           left                            that error
@@ -22,7 +23,11 @@ awaited costs none. It never wraps an exception in a group, and never leaves any
     the input raises                   ends      go on               go on               awaited                         that error
 
 withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s; one that goes on has `Timeouts.total`. left: LEFT_RUNNING.
-60 s: and 0.1 s for each run, PATCHes included. A failure is any outcome but SUCCESS.
+60 s: and 0.1 s for each run, PATCHes included; a PATCH without a usable answer is sent again. Each run is reported as what it is: one that
+ended before its cancel by its own end, one that has not ended by then as LEFT_RUNNING. A failure is any outcome but SUCCESS.
+
+on_cancel="confirm" differs from "cancel" only when the block is left early: that may then take 10 s and those 60, which no further
+cancellation shortens. Who stays in the block awaits the ends in any case; hence on_failure="cancel" confirms, and has no third way.
 
 held: nothing new is read, and all triggers share one pause, after which the same rows are tried again: they are known not to have landed.
 After a 429 it lasts as long as `Retry-After` says, also beyond `RateLimit.max_pause`: a batch is patient, and `timeout` bounds it. When
@@ -80,7 +85,7 @@ class Batch:
         on_failure: Literal["continue", "stop", "cancel"] = "continue",
         on_conflict: Literal["raise", "wait"] = "raise",
         conflict_timeout: float = 600.0,
-        on_cancel: Literal["leave", "cancel"] = "leave",
+        on_cancel: Literal["leave", "cancel", "confirm"] = "leave",
         timeout: float | None = None,
         stop_signal: StopSignal | None = None,
     ) -> None:

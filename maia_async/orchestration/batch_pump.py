@@ -17,16 +17,17 @@ from anyio.abc import TaskGroup
 from attrs import define, field
 
 from maia_async.clock import utc_now
-from maia_async.errors import InvalidRequest, SessionClosed, Unauthorized
+from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.orchestration.batch_cancel import cancel_runs
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_input import BatchInput, row_problems
 from maia_async.orchestration.batch_ledger import Ledger, Live
-from maia_async.orchestration.batch_rules import Rules, Runs
+from maia_async.orchestration.batch_rules import Rules, Runs, on_leaving
 from maia_async.orchestration.batch_starts import Starts, withdrawn
 from maia_async.orchestration.outcomes import Outcome, state_of_details, state_of_trigger
 from maia_async.resources.execution import PipelineExecution, handle_of
+from maia_async.resources.handover import about
 from maia_async.resources.project import Project
 from maia_async.tasks import bare, is_being_cancelled
 from maia_async.watching.watched import Waiter, Watched
@@ -85,8 +86,7 @@ class Pump:
     def leave(self) -> None:
         """The block is being left: stop at once, as `on_cancel` says. Cancels that have begun go on: leaving takes nothing back."""
         if not self._finished:
-            cancels = self._rules.on_cancel == "cancel" or self._runs is Runs.CANCEL
-            self._stop(Runs.CANCEL_AND_LEAVE if cancels else Runs.LEAVE)
+            self._stop(on_leaving(self._rules.on_cancel, self._runs))
 
     # the task
 
@@ -190,7 +190,8 @@ class Pump:
     def _ended_wait(self, live: Live, waiter: Waiter) -> None:
         error = waiter.error
         if error is not None or live.execution is None or live.execution.last_details is None:
-            self._let_go(live, error if isinstance(error, Exception) else None)
+            told = about(error, live.execution) if isinstance(error, MaiaError) else error
+            self._let_go(live, told if isinstance(told, Exception) else None)
             if isinstance(error, Unauthorized | SessionClosed):
                 self._abort(error)
             return
@@ -201,7 +202,7 @@ class Pump:
 
     async def _heed_signal(self) -> None:
         await self._signal.wait()
-        self._stop(Runs.CANCEL if self._rules.on_cancel == "cancel" else Runs.LEAVE)
+        self._stop(Runs.LEAVE if self._rules.on_cancel == "leave" else Runs.CANCEL)
 
     async def _heed_timeout(self, timeout: float) -> None:
         await anyio.sleep(timeout)
@@ -222,8 +223,9 @@ class Pump:
 
         Who leaves gives what is in doubt 10 s. Who stays to await runs has the time to await answers too: a run that starts late is theirs.
         """
+        confirming = self._runs is Runs.CANCEL and runs is Runs.CONFIRM_AND_LEAVE  # the same for the runs: that goes on, in its own time
         self._stopping, self._runs = True, runs
-        leaving = runs in {Runs.LEAVE, Runs.CANCEL_AND_LEAVE}
+        leaving = runs in {Runs.LEAVE, Runs.CANCEL_AND_LEAVE, Runs.CONFIRM_AND_LEAVE}
         self._reading.cancel()
         self.ledger.room.set()
         for live in list(self.ledger.live.values()):
@@ -232,12 +234,12 @@ class Pump:
         if runs is Runs.LEAVE:
             for live in running:
                 self._let_go(live)
-        elif runs is not Runs.AWAIT and self._tasks is not None:
+        elif runs is not Runs.AWAIT and not confirming and self._tasks is not None:
             self._tasks.start_soon(self._cancel, running)
 
     async def _cancel(self, lives: list[Live]) -> None:
         """Cancel these runs; then await them for a while, or leave them."""
-        confirm = self._runs is Runs.CANCEL
+        confirm = self._runs in {Runs.CANCEL, Runs.CONFIRM_AND_LEAVE}
         for live in lives:
             if confirm and live.waiter is None and live.index in self.ledger.live:
                 self._join(live)
@@ -245,10 +247,15 @@ class Pump:
             lives,
             confirm=confirm,
             concerns=lambda live: live.index in self.ledger.live,
-            done=lambda live: None if confirm else self._let_go(live),
+            done=self._hasten if confirm else self._let_go,
         )
         for live in lives:
             self._let_go(live)
+
+    def _hasten(self, live: Live) -> None:
+        """A refused cancel may tell of an end that the watcher would see only in its usual rhythm."""
+        if live.execution is not None and not live.cancelled:
+            self._project.runtime.watcher.hasten(live.execution.watched)
 
     # recording
 

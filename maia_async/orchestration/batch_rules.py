@@ -1,4 +1,4 @@
-"""What a batch was asked to do: its options, checked, and the ways in which it may treat its runs. Plain values, no decisions."""
+"""What a batch was asked to do: its options, checked, and the ways in which it may treat its runs. Plain values, and one table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import frozen
 
 from maia_async.errors import ConfigurationError
+from maia_async.resources.ending import ON_END
 
 
 class Runs(Enum):
@@ -15,7 +16,22 @@ class Runs(Enum):
     AWAIT = "await"
     CANCEL = "cancel, then await for a while"
     CANCEL_AND_LEAVE = "cancel, then leave"
+    CONFIRM_AND_LEAVE = "the block is left: cancel, then await for a while"
     LEAVE = "leave"
+
+
+def on_leaving(on_cancel: str, runs: Runs) -> Runs:
+    """What happens to runs when the block is left, where until now `runs` was.
+
+    on_cancel    cancels have begun      then
+    leave        no                      LEAVE
+    leave        yes                     CANCEL_AND_LEAVE: leaving takes no cancel back
+    cancel       either                  CANCEL_AND_LEAVE
+    confirm      either                  CONFIRM_AND_LEAVE
+    """
+    if on_cancel == "confirm":
+        return Runs.CONFIRM_AND_LEAVE
+    return Runs.CANCEL_AND_LEAVE if on_cancel == "cancel" or runs is Runs.CANCEL else Runs.LEAVE
 
 
 @frozen(kw_only=True)
@@ -30,7 +46,7 @@ class Rules:
     timeout: float | None
 
     def __attrs_post_init__(self) -> None:
-        choices = {"on_failure": ("continue", "stop", "cancel"), "on_conflict": ("raise", "wait"), "on_cancel": ("leave", "cancel")}
+        choices = {"on_failure": ("continue", "stop", "cancel"), "on_conflict": ("raise", "wait"), "on_cancel": ON_END}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, is {getattr(self, name)!r}")

@@ -10,7 +10,9 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Protocol
 
+from maia_async.errors import MaiaError
 from maia_async.models import ExecutionDetails
+from maia_async.resources.handover import about
 from maia_async.watching.watched import Waiter, Watched, wake
 from maia_async.watching.watcher import Watcher
 
@@ -75,5 +77,8 @@ class Awaiting(Generator[Any, Any, ExecutionDetails]):
         finally:
             self._watcher.leave(waiter)
             yield from self._watcher.rest().__await__()
-        waiter.check()
+        try:
+            waiter.check()
+        except MaiaError as failure:
+            raise about(failure, self._handle) from failure.__cause__
         return self._handle.result()

@@ -6,11 +6,9 @@ How it is watched is the watcher's business; what a failed read means for a wait
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import anyio
 from attrs import define
@@ -23,21 +21,18 @@ from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
 from maia_async.resources.awaiting import Awaiting
+from maia_async.resources.ending import Ending, OnEnd, check_options
+from maia_async.resources.handover import about, recall, reference_of, referred
 from maia_async.resources.lists import pager
 from maia_async.resources.pager import Pager
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.sightings import Listed, Seen, listed
 from maia_async.resources.watch import Watch
-from maia_async.tasks import settle
 from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
 from maia_async.wire.paging import PAGE_SIZE
-
-OnEnd = Literal["leave", "cancel"]
-CANCEL_BOUND: Final = 10.0
-logger = logging.getLogger("maia_async")
 
 _UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] = {
     ExecutionStatus.FAILED: errors.ExecutionFailed,
@@ -169,6 +164,14 @@ class PipelineExecution:
         return Awaiting(self._runtime.watcher, self)
 
     @property
+    def reference(self) -> str:
+        """The run as a line of JSON without secrets, for `Maia.execution_from` in another process: ids, region, and hints for lists.
+
+        Raises InvalidRequest for an id that no path can hold.
+        """
+        return reference_of(self.watched, base_url=self._runtime.exchange.base_url, project_id=self.project_id, execution_id=self.id)
+
+    @property
     def last_details(self) -> ExecutionDetails | None:
         """The last details that any wait or read of ours saw, or None."""
         found: ExecutionDetails | None = self.watched.value
@@ -180,21 +183,17 @@ class PipelineExecution:
         """Wait for the end of the run.
 
         timeout: seconds; then WaitTimeout after a last look. check: raise ExecutionUnsuccessful unless SUCCESS.
-        on_cancel, on_timeout: "cancel" also cancels the run when this wait is cancelled or times out (bounded by 10 s).
-        Raises ExecutionUnsuccessful, WaitTimeout, StatusUnavailable, Unauthorized, Forbidden, NotFound, SessionClosed.
+        on_cancel, on_timeout: what becomes of the run when this wait is cancelled or times out. "cancel" cancels it, too (within 10 s);
+        "confirm" also awaits its end, all within 60 s: after a timeout an end that came is returned or raised as what it is.
+        Raises ExecutionUnsuccessful, WaitTimeout, StatusUnavailable, Unauthorized, Forbidden, NotFound, SessionClosed, each with
+        `execution` and `reference`.
         """
-        _check_choices(on_cancel=on_cancel, on_timeout=on_timeout)
-        _check_timeout(timeout)
+        check_options(timeout=timeout, on_cancel=on_cancel, on_timeout=on_timeout)
+        ending = Ending(self._runtime, self.watched, self.id, self.cancel, partial(self._cancel_or_look, force=False))
         try:
-            await self._runtime.watcher.wait(self.watched, Watched.ended, timeout=timeout)
-        except errors.WaitTimeout:
-            if on_timeout == "cancel":
-                await self._cancel_owned()
-            raise
-        except asyncio.CancelledError:
-            if on_cancel == "cancel":
-                await self._cancel_owned()
-            raise
+            await ending.wait(timeout, on_cancel=on_cancel, on_timeout=on_timeout)
+        except errors.MaiaError as error:
+            raise about(error, self) from error.__cause__
         return self.result(check=check)
 
     def result(self, *, check: bool = True) -> ExecutionDetails:
@@ -208,7 +207,7 @@ class PipelineExecution:
 
     def watch(self) -> Watch:
         """An iterator over every observed change, as ExecutionDetails; it ends after the one that ends the run."""
-        return Watch(self._runtime.watcher, self.watched)
+        return Watch(self._runtime.watcher, self.watched, self)
 
     async def details(self) -> ExecutionDetails:
         """Read the details now. Raises TransportError, ResponseError, DecodeError."""
@@ -264,7 +263,7 @@ class PipelineExecution:
 
         Raises WaitTimeout when it has not ended, and the refusal of the cancel when the run goes on.
         """
-        _check_timeout(timeout)
+        check_options(timeout=timeout)
         deadline = anyio.current_time() + timeout
         found: ExecutionDetails | None = None
         with anyio.CancelScope(deadline=deadline) as scope:
@@ -288,20 +287,6 @@ class PipelineExecution:
             return found
         return None
 
-    async def _cancel_owned(self) -> None:
-        """The PATCH from a task that the client owns: it goes out even if this task is cancelled again."""
-
-        async def bounded() -> None:
-            try:
-                with anyio.fail_after(CANCEL_BOUND):
-                    await self.cancel()
-            except (errors.MaiaError, TimeoutError) as error:
-                logger.warning("could not cancel execution %s: %s", self.id, error)
-
-        with contextlib.suppress(errors.SessionClosed):  # then nothing can go out any more, and the caller's own error says why
-            # Not asyncio.wait: in a cancelled anyio scope it would end at once, and the cancellation has to come after the PATCH.
-            await settle(self._runtime.owner.start(bounded(), name=f"cancel of {self.id}", finishes=True))
-
     def __repr__(self) -> str:
         last = self.watched.last
         return f"<PipelineExecution {self.id} {'not looked at yet' if last is None else last.word}>"
@@ -320,19 +305,16 @@ def handle_of(
     return PipelineExecution(runtime, watched)
 
 
+def handle_from(runtime: Runtime, text: str) -> PipelineExecution:
+    """Re-attach by a reference; see `Maia.execution_from`."""
+    reference = referred(text, base_url=runtime.exchange.base_url)
+    execution = handle_of(runtime, reference.project_id, reference.execution_id)
+    recall(execution.watched, reference)
+    return execution
+
+
 def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:
     """Raise the error that an end other than SUCCESS is."""
     kind = _UNSUCCESSFUL.get(details.status)
     if kind is not None:
         raise kind(execution=execution, details=details)
-
-
-def _check_choices(**choices: str) -> None:
-    for name, value in choices.items():
-        if value not in {"leave", "cancel"}:
-            raise errors.ConfigurationError(f"{name} must be 'leave' or 'cancel', is {value!r}")
-
-
-def _check_timeout(timeout: float | None) -> None:
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0):
-        raise errors.ConfigurationError(f"timeout must be None or a number of seconds, at least 0, is {timeout!r}")

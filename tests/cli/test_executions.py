@@ -141,3 +141,57 @@ async def test_one_refusal_does_not_keep_the_others(account: Account) -> None:
     assert NOBODY in ended.err
     assert account.emulator.control.execution(run).status in {"CANCELLING", "CANCELLED"}
     assert PROJECT in ended.err
+
+
+async def reference_of(account: Account, run: str) -> str:
+    async with account.emulator.client() as maia:
+        return maia.project(PROJECT).execution(run).reference
+
+
+async def test_a_reference_does_where_an_id_does_and_says_the_project_itself(account: Account) -> None:
+    first, second = await started(account), await started(account)
+    references = [await reference_of(account, run) for run in (first, second)]
+    elsewhere = account.maia.with_environ(MAIA_PROJECT_ID="00000000-0000-4000-8000-000000000000")
+
+    shown = await elsewhere("status", references[0], "--output", "json")
+    cancelled = await elsewhere("cancel", *references, references[0], "--wait", "--output", "json")
+    watched = await elsewhere("watch", references[1], "--output", "json")
+
+    assert shown.json["pipelineExecutionId"] == first
+    assert cancelled.json == [{"pipelineExecutionId": run, "status": "CANCELLED"} for run in (first, second)]
+    assert watched.json_lines[-1]["status"] == "CANCELLED"
+
+
+async def test_references_and_ids_come_from_stdin_side_by_side(account: Account) -> None:
+    first, second = await started(account), await started(account)
+    lines = "\n".join([await reference_of(account, first), first, second]).encode()
+
+    ended = await evolve(account.maia, stdin=lines)("cancel", "-", "--output", "json")
+
+    assert [row["pipelineExecutionId"] for row in ended.json] == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("{", "reference: is no JSON object"),
+        ('{"maia": 2}', "reference: maia: is version 2, and this maia_async reads 1"),
+        ('{"maia": 1, "region": "us1", "project": "p", "execution": "e"}', "hand it to a client of that region"),
+    ],
+)
+@pytest.mark.parametrize("command", ["status", "watch", "cancel"])
+async def test_what_is_no_reference_of_this_account_is_a_usage_problem(account: Account, command: str, word: str, said: str) -> None:
+    ended = await account.maia(command, word)
+
+    assert ended.status == 2
+    assert said in ended.err
+    assert account.emulator.control.requests(path_contains="/v1/") == []
+
+
+async def test_a_reference_and_another_project_contradict_each_other(account: Account) -> None:
+    run = await started(account)
+
+    ended = await account.maia("status", await reference_of(account, run), "--project", NOBODY)
+
+    assert ended.status == 2
+    assert "leave --project out" in ended.err

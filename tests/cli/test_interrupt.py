@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 from pathlib import Path
@@ -56,34 +57,47 @@ async def test_many_runs_are_all_on_stdout_and_one_command_cancels_them_really(a
     assert {run.status for run in account.emulator.control.executions()} <= {"CANCELLING", "CANCELLED"}
 
 
-async def test_cancel_on_interrupt_cancels(account: Account, tmp_path: Path) -> None:
+async def test_cancel_on_interrupt_cancels_and_confirms(account: Account, tmp_path: Path) -> None:
     ended = await account.maia("batch", batch_file(tmp_path, 3), "--cancel-on-interrupt", "--output", "json", stop_when=after(3))
 
     assert ended.status == ExitStatus.INTERRUPTED
-    assert "3 runs are being cancelled" in ended.err
-    assert all(run.status in {"CANCELLING", "CANCELLED"} for run in account.emulator.control.executions())
-    assert [line["state"] for line in ended.json_lines[:-1]] == ["LEFT_RUNNING"] * 3
+    assert "cancelling 3 runs, and waiting at most 60 s for the end; Ctrl-C again ends at once" in ended.err
+    assert "3 ended: 3 CANCELLED" in ended.err
+    assert "maia watch" not in ended.err
+    assert [run.status for run in account.emulator.control.executions()] == ["CANCELLED"] * 3
+    assert [line["state"] for line in ended.json_lines[:-1]] == ["CANCELLED"] * 3
+    assert ended.json_lines[-1]["report"]["counts"]["CANCELLED"] == 3
+
+
+async def test_a_run_that_does_not_stop_is_named_when_time_is_up(serve: Any, tmp_path: Path) -> None:
+    start = asyncio.get_running_loop().time()
+    async with serve(Pipeline(name="slow", duration=1000, ignores_graceful_cancel=True)) as account:
+        ended = await account.maia("batch", batch_file(tmp_path, 2), "--cancel-on-interrupt", "--output", "json", stop_when=after(3))
+
+    assert asyncio.get_running_loop().time() - start == pytest.approx(63, abs=3)
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert "2 runs are being cancelled; to see the end:" in ended.err
+    assert ended.err.count("maia watch") == 2
+    assert [line["state"] for line in ended.json_lines[:-1]] == ["LEFT_RUNNING"] * 2
 
 
 async def test_a_refused_cancel_leaves_the_run_in_the_words(account: Account, tmp_path: Path) -> None:
+    account.emulator.control.add_token("a-token-to-be-revoked")
+    seen = after(3)
+
     def ready() -> bool:
-        if len(account.emulator.control.executions()) < 2:
-            return False
-        if not said:
-            said.append(True)
-            return False
-        account.emulator.control.revoke_tokens()
-        account.emulator.control.finish(account.emulator.control.executions()[0].id, "SUCCESS")
-        return True
+        if seen():
+            account.emulator.control.revoke_tokens()
+        return seen()
 
-    said: list[bool] = []
-
-    ended = await account.maia("batch", batch_file(tmp_path, 2), "--cancel-on-interrupt", stop_when=ready)
+    maia = account.maia.with_environ(MAIA_TOKEN="a-token-to-be-revoked", MAIA_CLIENT_ID="", MAIA_CLIENT_SECRET="")
+    ended = await maia("batch", batch_file(tmp_path, 2), "--cancel-on-interrupt", stop_when=ready)
 
     first, second = (run.id for run in account.emulator.control.executions())
+    assert "could not cancel" in ended.err
+    assert "2 runs are still going in Maia" in ended.err
+    assert f"maia watch {first}" in ended.err
     assert f"maia watch {second}" in ended.err
-    assert ended.out.splitlines()[1].split() == ["SUCCESS", "1"]
-    assert first not in ended.out + ended.err
 
 
 @pytest.mark.parametrize("refusal", [409, 400, 404])
@@ -106,14 +120,13 @@ async def test_a_run_that_ended_just_before_its_cancel_is_no_failure(account: Ac
 
     ids = [run.id for run in control.executions()]
     assert ended.status == ExitStatus.INTERRUPTED
-    assert "2 had ended before: 1 SUCCESS, 1 FAILED" in ended.err
+    assert "4 ended: 1 SUCCESS, 1 FAILED, 2 CANCELLED; 2 of them before the cancel" in ended.err
     assert "could not cancel" not in ended.err
-    assert "2 runs are being cancelled" in ended.err
-    assert not any(run in ended.err for run in ids[:2])
+    assert not any(run in ended.err for run in ids)
     states = {line["executionId"]: line["state"] for line in ended.json_lines[:-1]}
-    assert [states[run] for run in ids] == ["SUCCESS", "FAILED", "LEFT_RUNNING", "LEFT_RUNNING"]
+    assert [states[run] for run in ids] == ["SUCCESS", "FAILED", "CANCELLED", "CANCELLED"]
     counts = ended.json_lines[-1]["report"]["counts"]
-    assert (counts["SUCCESS"], counts["FAILED"], counts["LEFT_RUNNING"]) == (1, 1, 2)
+    assert (counts["SUCCESS"], counts["FAILED"], counts["CANCELLED"]) == (1, 1, 2)
 
 
 async def test_sigterm_never_cancels(account: Account, tmp_path: Path) -> None:
@@ -123,6 +136,36 @@ async def test_sigterm_never_cancels(account: Account, tmp_path: Path) -> None:
     assert "terminated" in ended.err
     assert "2 runs are still going" in ended.err
     assert all(run.status == "RUNNING" for run in account.emulator.control.executions())
+
+
+async def test_a_single_run_is_cancelled_and_confirmed_too(account: Account) -> None:
+    argv = ["run", "slow", "--environment", DEV, "--output", "json", "--cancel-on-interrupt"]
+
+    ended = await account.maia(*argv, stop_when=after(3))
+
+    assert ended.status == ExitStatus.INTERRUPTED
+    assert ended.json["status"] == "CANCELLED"
+    assert "interrupted" in ended.err
+    assert "maia watch" not in ended.err
+    assert [run.status for run in account.emulator.control.executions()] == ["CANCELLED"]
+
+
+async def test_a_single_run_is_never_cancelled_by_sigterm(account: Account) -> None:
+    argv = ["run", "slow", "--environment", DEV, "--cancel-on-interrupt"]
+
+    ended = await account.maia(*argv, stop_when=after(3), stop_as=ExitStatus.TERMINATED)
+
+    (run,) = account.emulator.control.executions()
+    assert ended.status == ExitStatus.TERMINATED
+    assert run.status == "RUNNING"
+    assert f"maia watch {run.id}" in ended.err
+
+
+async def test_cancelling_on_interrupt_needs_a_run_that_is_waited_for(account: Account) -> None:
+    ended = await account.maia("run", "slow", "--environment", DEV, "--no-wait", "--cancel-on-interrupt")
+
+    assert ended.status == ExitStatus.USAGE
+    assert account.emulator.control.executions() == []
 
 
 async def test_watching_can_be_left(account: Account) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from cli.streamkit import definition
 pytestmark = pytest.mark.realtime
 
 SCENARIO = """
-pipelines: [{name: slow, duration: 1000}]
+pipelines: [{name: slow, duration: 1000}, {name: stubborn, duration: 1000, ignores_graceful_cancel: true}]
 latency_out: %s
 streams: [{starting: 0, snapshot: never, stop_seconds: 1000}]
 """
@@ -69,6 +69,89 @@ def test_a_signal_ends_a_batch_in_order(emulator: dict[str, str], rows: str, num
     assert "Traceback" not in err
 
 
+def test_sigterm_leaves_the_runs_of_a_batch_and_says_what_goes_on(emulator: dict[str, str], rows: str) -> None:
+    with maia("batch", rows, "--output", "json", "--cancel-on-interrupt", **emulator) as process:
+        wait_for_runs(emulator["MAIA_BASE_URL"], 3)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+
+    *outcomes, report = (json.loads(line) for line in out.splitlines())
+    assert process.returncode == 143
+    assert "terminated" in err
+    assert "3 runs are still going in Maia:" in err
+    assert [outcome["state"] for outcome in outcomes] == ["LEFT_RUNNING"] * 3
+    assert report["report"]["counts"]["LEFT_RUNNING"] == 3
+    assert sent(emulator["MAIA_BASE_URL"], "PATCH") == 0
+
+
+def test_a_second_interrupt_does_not_wait_for_runs_that_are_being_cancelled(emulator: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "stubborn.json"
+    file.write_text(json.dumps([{"pipelineName": "stubborn", "environmentName": "Dev Env"}] * 2))
+    with maia("batch", str(file), "--output", "json", "--cancel-on-interrupt", **emulator) as process:
+        wait_for_runs(emulator["MAIA_BASE_URL"], 2)
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: sent(emulator["MAIA_BASE_URL"], "PATCH") == 2)
+        time.sleep(0.2)  # real: the answers of the cancels
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=5)
+
+    assert process.returncode == 130
+    assert "cancelling 2 runs, and waiting at most 60 s for the end; Ctrl-C again ends at once" in err
+    assert "2 runs are being cancelled; to see the end:" in err
+    assert "Traceback" not in err
+    assert [json.loads(line).get("state") for line in out.splitlines()[:-1]] == ["LEFT_RUNNING"] * 2
+
+
+SERVICE = """
+import asyncio, signal, sys
+from maia_async import Batch, ExecutionRequest, Maia
+
+async def main():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    requests = [ExecutionRequest(pipeline_name="slow", environment_name="Dev Env")] * 2
+    async with Maia.from_env() as maia:
+        async with Batch(maia.project(), requests, stop_signal=stop) as batch:
+            async for outcome in batch:
+                print(outcome.state, file=sys.stderr)
+        for execution in batch.outstanding:
+            print(execution.reference)
+
+asyncio.run(main())
+"""
+NEXT = """
+import asyncio, sys
+from maia_async import Maia
+
+async def main():
+    async with Maia.from_env() as maia:
+        for line in sys.stdin:
+            execution = maia.execution_from(line)
+            print(execution.id, await execution.status(), (await execution.cancel_and_confirm()).status)
+
+asyncio.run(main())
+"""
+
+
+def test_a_service_that_is_terminated_hands_its_runs_to_the_next_process(emulator: dict[str, str]) -> None:
+    environ = {**{name: value for name, value in os.environ.items() if not name.startswith("MAIA_")}, **emulator}
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c"]
+    with subprocess.Popen([*command, SERVICE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as service:
+        wait_for_runs(emulator["MAIA_BASE_URL"], 2)
+        service.send_signal(signal.SIGTERM)
+        references, said = service.communicate(timeout=20)
+    assert service.returncode == 0
+    assert said.split() == ["LEFT_RUNNING"] * 2
+    assert sent(emulator["MAIA_BASE_URL"], "PATCH") == 0
+
+    there = {name: value for name, value in environ.items() if name != "MAIA_PROJECT_ID"}  # the references say it
+    after = subprocess.run([*command, NEXT], input=references, capture_output=True, text=True, check=False, timeout=30, env=there)
+
+    assert after.stderr == ""
+    ids = [json.loads(line)["execution"] for line in references.splitlines()]
+    assert [line.split() for line in after.stdout.splitlines()] == [[run, "RUNNING", "CANCELLED"] for run in ids]
+
+
 @pytest.mark.parametrize("emulator", [8], indirect=True)
 def test_a_second_interrupt_ends_at_once(emulator: dict[str, str], rows: str) -> None:
     """Answers take 8 seconds, so that the triggers are in doubt when the first interrupt comes."""
@@ -90,14 +173,27 @@ def test_a_second_interrupt_ends_at_once(emulator: dict[str, str], rows: str) ->
 
 
 def wait_for_posts(base_url: str) -> None:
+    wait_until(lambda: sent(base_url, "POST") >= 3)
+
+
+def wait_for_runs(base_url: str, count: int) -> None:
+    """Until each was started, and the batch has begun to read them."""
+    wait_until(lambda: sent(base_url, "POST") > count and sent(base_url, "GET") >= 1)  # one POST is for the token
+
+
+def sent(base_url: str, method: str) -> int:
     from urllib.request import urlopen
 
-    door = base_url.removesuffix("/dpc") + "/_emulator/requests"
-    for _ in range(1000):
-        with urlopen(door) as answer:
-            if answer.read().count(b"POST") >= 3:
-                return
-    raise AssertionError("the batch sent nothing")
+    with urlopen(base_url.removesuffix("/dpc") + "/_emulator/requests") as answer:
+        return int(answer.read().count(method.encode()))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        time.sleep(0.02)  # real: another process works meanwhile
+    raise AssertionError("it did not come to that")
 
 
 def test_a_second_interrupt_does_not_wait_for_pipelines_that_stop(emulator: dict[str, str], tmp_path: Path) -> None:

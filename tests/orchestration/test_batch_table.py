@@ -20,8 +20,10 @@ import pytest
 from attrs import define, field
 from orchestration.account import Scripted, others, patches, posts, request, scenario
 
-from maia_async import Batch, ExecutionRequest, Maia, SessionClosed, StaticToken, Unauthorized, WaitTimeout
+from maia_async import Batch, ExecutionRequest, Maia, RetryPolicy, SessionClosed, StaticToken, Unauthorized, WaitTimeout
 from maia_async.emulator import Emulator
+from maia_async.emulator.exchange import Reply
+from maia_async.orchestration.batch_rules import Runs, on_leaving
 
 LEFT = ["LEFT_RUNNING", "NOT_STARTED", "LEFT_RUNNING", "LEFT_RUNNING"]
 CANCELLED = ["CANCELLED", "NOT_STARTED", "CANCELLED", "CANCELLED"]
@@ -211,7 +213,9 @@ class _Signal:
 
 @pytest.mark.parametrize("kind", [asyncio.Event, anyio.Event, _Signal], ids=["asyncio", "anyio", "own"])
 @pytest.mark.parametrize(
-    ("on_cancel", "states", "cancelled"), [("leave", LEFT, set()), ("cancel", CANCELLED, {"long", "slow answer"})], ids=["leave", "cancel"]
+    ("on_cancel", "states", "cancelled"),
+    [("leave", LEFT, set()), ("cancel", CANCELLED, {"long", "slow answer"}), ("confirm", CANCELLED, {"long", "slow answer"})],
+    ids=["leave", "cancel", "confirm"],
 )
 async def test_row_stop_signal(kind: Any, on_cancel: str, states: list[str], cancelled: set[str]) -> None:
     signal = kind()
@@ -223,7 +227,7 @@ async def test_row_stop_signal(kind: Any, on_cancel: str, states: list[str], can
     assert told.cancelled_on_the_server == cancelled
 
 
-@pytest.mark.parametrize(("on_cancel", "end"), [("leave", "UNKNOWN"), ("cancel", "CANCELLED")])
+@pytest.mark.parametrize(("on_cancel", "end"), [("leave", "UNKNOWN"), ("cancel", "CANCELLED"), ("confirm", "CANCELLED")])
 async def test_row_stop_signal_concludes_what_is_in_doubt_only_when_runs_are_left(on_cancel: str, end: str) -> None:
     signal = asyncio.Event()
     told = await play(lambda *_: signal.set(), stop_signal=signal, on_cancel=on_cancel, answer_at=30)
@@ -272,6 +276,99 @@ async def test_row_the_block_is_left_early_and_runs_are_cancelled(way: str) -> N
     assert told.cancelled_on_the_server == {"long", "slow answer"}
     assert len(patches(told.emulator)) == (2 if way == "break" else 3)
     assert told.seconds == pytest.approx(8, abs=0.5)
+
+
+@pytest.mark.parametrize("way", ["break", "exception", "cancellation"])
+async def test_row_the_block_is_left_early_and_runs_are_cancelled_and_awaited(way: str) -> None:
+    third = "short" if way == "break" else "long"
+    told = await play(third=third, rest=lambda: iter([request("instant")]), leave_at=way, on_cancel="confirm")
+
+    assert told.states == [*CANCELLED[:3], "SUCCESS" if way == "break" else "CANCELLED"]
+    assert told.error is None
+    assert told.cancelled_on_the_server == {"long", "slow answer"}
+    assert told.batch.outstanding == ()
+    assert len(told.asked) == 4
+
+
+async def test_leaving_early_with_confirm_concludes_what_is_in_doubt_within_10_seconds() -> None:
+    told = await play(leave_at="exception", on_cancel="confirm", answer_at=30)
+
+    assert told.states == ["CANCELLED", "NOT_STARTED", "UNKNOWN", "CANCELLED"]
+    assert told.seconds == pytest.approx(15, abs=0.5)
+
+
+async def test_leaving_early_with_confirm_awaits_a_run_that_does_not_stop_for_60_seconds() -> None:
+    told = await play(third="stubborn", leave_at="exception", on_cancel="confirm")
+
+    assert told.states == ["CANCELLED", "NOT_STARTED", "CANCELLED", "LEFT_RUNNING"]
+    assert told.seconds == pytest.approx(65, abs=1)
+    assert [execution.id for execution in told.batch.outstanding] == [told.batch.report().outcomes[3].execution_id]
+
+
+async def test_leaving_with_confirm_awaits_the_cancels_that_have_begun() -> None:
+    told = await play(third="fails", leave_at="break", on_failure="cancel", on_cancel="confirm")
+
+    assert told.states == ["CANCELLED", "NOT_STARTED", "CANCELLED", "FAILED"]
+    assert len(patches(told.emulator)) == 2
+
+
+@pytest.mark.parametrize("refusal", [409, 400, 404])
+async def test_a_run_that_ended_just_before_its_cancel_is_reported_as_what_it_is_and_at_once(refusal: int) -> None:
+    """The watcher looks at runs of this age every half minute; the refused PATCH makes it look now."""
+    async with Emulator(scenario()) as emulator, emulator.client() as maia:
+        emulator.control.set_readings(patch_finished=refusal)
+        async with Batch(maia.project(), [request("long")] * 2, on_cancel="confirm") as batch:
+            await anyio.sleep(600)
+            emulator.control.finish(emulator.control.executions()[0].id, "SUCCESS")
+
+        by_id = {outcome.execution_id: outcome.state.value for outcome in batch.report().outcomes}
+        assert [by_id[run.id] for run in emulator.control.executions()] == ["SUCCESS", "CANCELLED"]
+    assert batch.report().seconds < 607
+
+
+async def test_a_cancel_without_a_usable_answer_is_sent_again_while_ends_are_awaited(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [request("long")] * 3
+    async with Emulator(scenario()) as emulator, emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
+        refused = Refused(emulator, times=6)
+        async with Batch(maia.project(), rows, on_cancel="confirm") as batch:
+            await anyio.sleep(5)
+
+        assert [outcome.state.value for outcome in batch.report().outcomes] == ["CANCELLED"] * 3
+        assert refused.times == 0
+        assert len(patches(emulator)) == 9
+    assert sum("trying again" in message for message in caplog.messages) == 3  # once for each run
+
+
+@define(eq=False)
+class Refused:
+    """Answers so many PATCHes with 502, unread."""
+
+    emulator: Emulator
+    times: int
+
+    def __attrs_post_init__(self) -> None:
+        self.emulator.control._service.faults.rules.append(self)
+
+    async def before(self, asked: Any) -> Reply | None:
+        if asked.method != "PATCH" or not self.times:
+            return None
+        self.times -= 1
+        return Reply(502, None)
+
+    async def after(self, asked: Any, reply: Reply) -> Reply | None:
+        return None
+
+
+@pytest.mark.parametrize("runs", Runs)
+@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
+def test_what_leaving_does_to_runs(on_cancel: str, runs: Runs) -> None:
+    begun = runs is Runs.CANCEL
+    expected = {
+        "leave": Runs.CANCEL_AND_LEAVE if begun else Runs.LEAVE,
+        "cancel": Runs.CANCEL_AND_LEAVE,
+        "confirm": Runs.CONFIRM_AND_LEAVE,
+    }
+    assert on_leaving(on_cancel, runs) is expected[on_cancel]
 
 
 async def test_leaving_early_takes_no_cancel_back_that_has_begun() -> None:

@@ -57,7 +57,7 @@ def test_several_executes_in_one_task_group(again_after: int | None) -> None:
 
 
 @AGAIN
-@pytest.mark.parametrize("on_cancel", ["leave", "cancel"])
+@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
 def test_wait(on_cancel: Any, again_after: int | None) -> None:
     async def use(played: Played) -> None:
         async with played.client() as maia:
@@ -87,6 +87,60 @@ def test_a_wait_that_shall_cancel_does_it_at_every_step_of_the_wait() -> None:
     assert cancelled > 10
 
 
+@AGAIN
+def test_a_wait_that_shall_confirm_has_seen_the_end_whatever_the_step_of_the_wait(again_after: int | None) -> None:
+    async def use(played: Played) -> None:
+        async with played.client() as maia:
+            execution = await maia.project().execute("takes 3", "Environment-1")
+            played.handed.add(execution.id)
+            try:
+                await execution.wait(on_cancel="confirm")
+            except asyncio.CancelledError:
+                played.facts["seen"] = execution.last_details
+                raise
+
+    ends = set()
+    for step, played in every_step(use, again_after=again_after):
+        where = f"cancelled at step {step}"
+        assert played.left_behind == [], where
+        if "seen" in played.facts:
+            details = played.facts["seen"]
+            assert details is not None, where
+            assert details.status == played.runs[0].status, where  # its end, whichever it is
+            assert len(patches(played.emulator)) <= 1, where
+            ends.add(details.status.value)
+    assert ends == {"CANCELLED", "SUCCESS"}
+
+
+@AGAIN
+@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
+def test_a_timeout_that_confirms_sends_its_patch_once_and_leaves_nothing_behind(on_cancel: Any, again_after: int | None) -> None:
+    """Cancelled while it waits, while the PATCH is under way, and while the end is awaited."""
+
+    async def use(played: Played) -> None:
+        async with played.client() as maia:
+            execution = await maia.project().execute("long", "Environment-1")
+            played.handed.add(execution.id)
+            try:
+                played.facts["end"] = (await execution.wait(2, check=False, on_timeout="confirm", on_cancel=on_cancel)).status
+            except asyncio.CancelledError:
+                played.facts["cancelled"] = True
+                raise
+
+    asked = confirmed = 0
+    for step, played in every_step(use, again_after=again_after):
+        where = f"cancelled at step {step}"
+        assert played.lost() == [], where
+        assert played.left_behind == [], where
+        assert len(patches(played.emulator)) <= 1, where
+        if patches(played.emulator) or (played.facts and on_cancel != "leave"):
+            assert [run.status for run in played.runs] == ["CANCELLED"], where
+        asked += bool(patches(played.emulator)) and "cancelled" in played.facts
+        confirmed += "end" in played.facts
+    assert asked > 5
+    assert confirmed > 0
+
+
 def test_one_waiters_cancellation_at_any_step_disturbs_no_other() -> None:
     async def use(played: Played) -> None:
         async with played.client() as maia:
@@ -108,7 +162,7 @@ def test_one_waiters_cancellation_at_any_step_disturbs_no_other() -> None:
 
 
 @AGAIN
-@pytest.mark.parametrize("on_cancel", ["leave", "cancel"])
+@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
 def test_batch(on_cancel: Any, again_after: int | None) -> None:
     async def use(played: Played) -> None:
         async with played.client() as maia:
@@ -151,6 +205,31 @@ def test_a_batch_that_shall_cancel_leaves_no_run_going_whatever_the_step() -> No
         played = play(use, step)
         if "batch" in played.facts:
             assert [run for run in played.runs if run.status == "RUNNING"] == [], f"cancelled at step {step}"
+
+
+def test_a_batch_that_shall_confirm_reports_each_run_as_what_it_is_whatever_the_step() -> None:
+    async def use(played: Played) -> None:
+        async with played.client() as maia:
+            batch = played.facts["batch"] = Batch(maia.project(), ROWS, on_cancel="confirm")
+            try:
+                async with batch:
+                    for _ in range(4):
+                        played.handed.add((await anext(batch)).execution_id or "")
+            finally:
+                played.handed.update(outcome.execution_id for outcome in batch.report().outcomes if outcome.execution_id is not None)
+
+    assert [run.status for run in play(use).runs if run.pipeline_name == "long"] == ["CANCELLED"]
+    ends = 0
+    for step, played in every_step(use):
+        where = f"cancelled at step {step}"
+        assert played.lost() == [], where
+        assert played.left_behind == [], where
+        held = {run.id: run.status for run in played.runs}
+        for outcome in played.facts["batch"].report().outcomes if "batch" in played.facts else ():
+            if outcome.execution_id is not None:
+                assert outcome.state.value == held[outcome.execution_id], where
+                ends += outcome.state == "CANCELLED"
+    assert ends > 20
 
 
 def test_a_client_that_another_task_closes_at_any_step_hands_everything_over() -> None:

@@ -44,6 +44,7 @@ from maia_async import (
     SupervisorEvent,
     Timeouts,
     TriggerPolicy,
+    WaitTimeout,
     run_batch,
     supervise,
 )
@@ -100,9 +101,16 @@ async def project(project: Project) -> None:
     _ = assert_type(project.execution("id"), PipelineExecution)
 
 
+async def hand_over(maia: Maia) -> None:
+    _ = assert_type(maia.execution_from("{}"), PipelineExecution)
+
+
 async def execution(execution: PipelineExecution) -> None:
     assert_type(await execution, ExecutionDetails)
     assert_type(await execution.wait(5, check=False, on_cancel="cancel", on_timeout="leave"), ExecutionDetails)
+    assert_type(await execution.wait(5, on_cancel="confirm", on_timeout="confirm"), ExecutionDetails)
+    assert_type(execution.reference, str)
+    assert_type(WaitTimeout("text", execution=execution).reference, str | None)
     assert_type(await execution.details(), ExecutionDetails)
     assert_type(await execution.status(), ExecutionStatus)
     _ = assert_type(execution.steps(), Pager[ExecutionStep])
@@ -114,7 +122,7 @@ async def execution(execution: PipelineExecution) -> None:
 
 async def batch(project: Project) -> None:
     request = ExecutionRequest(pipeline_name="p", environment_name="e", execution_tag=AUTO)
-    async with Batch(project, [request], max_running=5, on_failure="stop", stop_signal=asyncio.Event()) as running:
+    async with Batch(project, [request], max_running=5, on_failure="stop", on_cancel="confirm", stop_signal=asyncio.Event()) as running:
         async for outcome in running:
             assert_type(outcome, Outcome)
             assert_type(outcome.state, OutcomeState)

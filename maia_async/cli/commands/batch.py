@@ -25,7 +25,7 @@ async def batch(
         Literal["continue", "stop", "cancel"], Parameter(help="stop: start no more; cancel: end what runs, too.")
     ] = "continue",
     on_conflict: Annotated[Literal["raise", "wait"], Parameter(help="wait: try again while a run with the same tag is going.")] = "raise",
-    cancel_on_interrupt: Annotated[bool, Parameter(help="On Ctrl-C, cancel the runs that are going instead of leaving them.")] = False,
+    cancel_on_interrupt: Annotated[bool, Parameter(help="On Ctrl-C, cancel the runs that are going and await their ends.")] = False,
     timeout: Annotated[float | None, Parameter(help="Seconds for the whole batch; then the rest is left running.")] = None,
     output: Outcomes = "table",
     where: Where = EVERYWHERE,

@@ -1,4 +1,4 @@
-"""`maia status|watch|cancel ID`: runs that exist already, by id. They start nothing."""
+"""`maia status|watch|cancel ID`: runs that exist already, by id or by reference. They start nothing."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from cyclopts import Parameter
 
 from maia_async import ExecutionDetails, ExecutionStatus, PipelineExecution
 from maia_async.cli.cancelling import cancel_or_end
-from maia_async.cli.connect import connected, project_of
+from maia_async.cli.connect import connected
 from maia_async.cli.data import as_json
 from maia_async.cli.exits import ExitStatus, beyond
+from maia_async.cli.handles import execution_of, executions_of
 from maia_async.cli.options import EVERYWHERE, Changes, Injected, Output, Where
 from maia_async.cli.program import Program
 from maia_async.cli.several import each, ids_of
 from maia_async.cli.showing import status_line, status_lines, write_details
 
-ExecutionId = Annotated[str, Parameter(name="ID", help="Id of the execution.")]
-Ids = Annotated[str, Parameter(name="ID", help="Ids of the executions; a single `-` reads them from stdin, one a line.", required=True)]
+ExecutionId = Annotated[str, Parameter(name="ID", help="Id of the execution, or a reference to it.")]
+Ids = Annotated[
+    str, Parameter(name="ID", help="Ids of the executions, or references; a single `-` reads them from stdin, one a line.", required=True)
+]
 
 
 async def status(execution_id: ExecutionId, /, *, output: Output = "table", where: Where = EVERYWHERE, program: Injected) -> ExitStatus:
     """Show one execution."""
     async with connected(program, where) as maia:
-        execution = project_of(maia, where).execution(execution_id)
+        execution = execution_of(maia, where, execution_id)
         write_details(program.data, execution, await execution.details(), output)
     return ExitStatus.OK
 
@@ -32,20 +35,20 @@ async def status(execution_id: ExecutionId, /, *, output: Output = "table", wher
 async def watch(*execution_ids: Ids, output: Changes = "table", where: Where = EVERYWHERE, program: Injected) -> ExitStatus:
     """Follow executions to their ends: exit code 0 when all are SUCCESS."""
     ids = ids_of(program, execution_ids)
-    several = len(ids) > 1
+    several = False
 
     async def one(execution: PipelineExecution) -> ExitStatus:
         last = await _follow(program, execution, output, named=several)
         return ExitStatus.OK if last is ExecutionStatus.SUCCESS else ExitStatus.UNSUCCESSFUL
 
     async with connected(program, where) as maia:
-        project = project_of(maia, where)
-        executions = [project.execution(execution_id) for execution_id in ids]
+        executions = executions_of(maia, where, ids)
+        several = len(executions) > 1
         line = status_lines(executions) if several else status_line(executions[0])
         # On a terminal its own lines are the progress.
         with nullcontext() if program.data.is_terminal else program.talk.display(line):
             # All at once: waits share the client's one watcher.
-            return await each(program, executions, one, at_once=len(ids)) if several else await one(executions[0])
+            return await each(program, executions, one, at_once=len(executions)) if several else await one(executions[0])
 
 
 async def cancel(
@@ -69,9 +72,9 @@ async def cancel(
         return ExitStatus.UNSUCCESSFUL
 
     async with connected(program, where) as maia:
-        project = project_of(maia, where)
-        worst = await each(program, [project.execution(execution_id) for execution_id in ids], one)
-    rows = [(run, words[run]) for run in ids if run in words]
+        executions = executions_of(maia, where, ids)
+        worst = await each(program, executions, one)
+    rows = [(execution.id, words[execution.id]) for execution in executions if execution.id in words]
     if output == "json":
         program.data.document([{"pipelineExecutionId": run, "status": word} for run, word in rows])
     elif rows:

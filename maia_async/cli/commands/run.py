@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from maia_async import AUTO, ExecutionRequest, ExecutionUnsuccessful
+from maia_async import AUTO, ExecutionDetails, ExecutionRequest, ExecutionUnsuccessful
 from maia_async.cli.batchfile import json_reason
+from maia_async.cli.cancelling import cancel_left
 from maia_async.cli.connect import connected, project_of
 from maia_async.cli.exits import ExitStatus, UsageProblem
 from maia_async.cli.options import EVERYWHERE, Injected, Output, Where, checked_timeout
@@ -38,6 +40,7 @@ async def run(
     version_name: Annotated[str | None, Parameter(help="Published version to run; else the latest.")] = None,
     wait: Annotated[bool, Parameter(negative="--no-wait", help="Wait for the end; or print the id and leave.")] = True,
     timeout: Annotated[float | None, Parameter(help="Seconds to wait at most; the run goes on after that.")] = None,
+    cancel_on_interrupt: Annotated[bool, Parameter(help="On Ctrl-C, cancel the run and await its end.")] = False,
     output: Output = "table",
     where: Where = EVERYWHERE,
     program: Injected,
@@ -45,6 +48,8 @@ async def run(
     """Run one published pipeline and wait for its end."""
     if tag is not None and no_tag:
         raise UsageProblem("give --tag or --no-tag, not both")
+    if cancel_on_interrupt and not wait:
+        raise UsageProblem("--cancel-on-interrupt is for a run that is waited for: it does not go with --no-wait")
     if timeout is not None and not wait:
         raise UsageProblem("--timeout says how long to wait: it does not go with --no-wait")
     checked_timeout(timeout)
@@ -71,6 +76,14 @@ async def run(
                 details = await execution.wait(timeout)
         except ExecutionUnsuccessful as error:
             write_details(program.data, execution, error.details, output)
+            raise
+        except asyncio.CancelledError:
+            if cancel_on_interrupt and program.stopped_as is ExitStatus.INTERRUPTED:
+                program.say_stopped()
+                ends: dict[str, ExecutionDetails] = {}
+                await cancel_left(program, [execution], ends)
+                for found in ends.values():
+                    write_details(program.data, execution, found, output)
             raise
         write_details(program.data, execution, details, output)
         return ExitStatus.OK
