@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from maia_async.errors import Forbidden as Forbidden
     from maia_async.errors import GatewayTimeout as GatewayTimeout
     from maia_async.errors import InvalidRequest as InvalidRequest
+    from maia_async.errors import JournalCorrupt as JournalCorrupt
+    from maia_async.errors import JournalError as JournalError
+    from maia_async.errors import JournalInUse as JournalInUse
+    from maia_async.errors import JournalMismatch as JournalMismatch
+    from maia_async.errors import JournalWriteFailed as JournalWriteFailed
     from maia_async.errors import MaiaError as MaiaError
     from maia_async.errors import MisuseError as MisuseError
     from maia_async.errors import NotFound as NotFound
     from maia_async.errors import PipelineDisabled as PipelineDisabled
     from maia_async.errors import RateLimited as RateLimited
+    from maia_async.errors import ReplayedError as ReplayedError
     from maia_async.errors import RequestTimedOut as RequestTimedOut
     from maia_async.errors import ResponseError as ResponseError
     from maia_async.errors import ServerError as ServerError
@@ -104,6 +110,9 @@ if TYPE_CHECKING:
     from maia_async.orchestration import Unreachable as Unreachable
     from maia_async.orchestration import run_batch as run_batch
     from maia_async.orchestration import supervise as supervise
+    from maia_async.orchestration.journal import JournalEntry as JournalEntry
+    from maia_async.orchestration.journal import JournalSummary as JournalSummary
+    from maia_async.orchestration.journal import journal_summary as journal_summary
     from maia_async.policies import PollPolicy as PollPolicy
     from maia_async.policies import RateLimit as RateLimit
     from maia_async.policies import RestartPolicy as RestartPolicy
@@ -142,11 +151,17 @@ _HOMES = {
         "Forbidden",
         "GatewayTimeout",
         "InvalidRequest",
+        "JournalCorrupt",
+        "JournalError",
+        "JournalInUse",
+        "JournalMismatch",
+        "JournalWriteFailed",
         "MaiaError",
         "MisuseError",
         "NotFound",
         "PipelineDisabled",
         "RateLimited",
+        "ReplayedError",
         "RequestTimedOut",
         "ResponseError",
         "ServerError",
@@ -225,6 +240,11 @@ _HOMES = {
         "Unreachable",
         "run_batch",
         "supervise",
+    ),
+    "maia_async.orchestration.journal": (
+        "JournalEntry",
+        "JournalSummary",
+        "journal_summary",
     ),
     "maia_async.policies": (
         "PollPolicy",

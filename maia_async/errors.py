@@ -21,6 +21,12 @@
     ├─ StatusUnavailable               the run goes on, we cannot see it: .execution .last_details
     ├─ StreamingStopped                a streaming pipeline ended
     ├─ WaitTimeout (TimeoutError)      our own deadline passed: .execution .last_details
+    ├─ JournalError                    .path: a batch's journal cannot be used; nothing in it was overwritten
+    │  ├─ JournalInUse                 wait for the other one to end
+    │  ├─ JournalMismatch              it is another batch's: .index .fields
+    │  ├─ JournalCorrupt               it is damaged, no journal, or a newer version's
+    │  └─ JournalWriteFailed           make room; what was acknowledged before is safe
+    ├─ ReplayedError                   .kind: an error of an earlier process, from its journal
     └─ ExecutionUnsuccessful           .execution .details
        ├─ ExecutionFailed   ExecutionCancelled   ExecutionSkipped   ExecutionForbidden
 
@@ -289,6 +295,50 @@ class WaitTimeout(MaiaError, TimeoutError):
     def details(self) -> Any:
         """The last details seen, under the name that the other execution errors use."""
         return self.last_details
+
+
+class JournalError(MaiaError):
+    """A journal cannot be used: `path` says which. What is in the file was not changed."""
+
+    def __init__(self, reason: str, *, path: str) -> None:
+        super().__init__(f"journal {path!r} {reason}")
+        self.reason = reason
+        self.path = path
+
+
+class JournalInUse(JournalError):
+    """Another batch, of this process or of another one, holds the journal."""
+
+
+class JournalMismatch(JournalError):
+    """The journal is about another batch: another project, or a row that was another request.
+
+    Attributes: `index` of the row (None when the whole is meant), `fields` that differ, by the API's names. Values are not shown.
+    """
+
+    def __init__(self, reason: str, *, path: str, index: int | None = None, fields: Iterable[str] = ()) -> None:
+        super().__init__(reason, path=path)
+        self.index = index
+        self.fields = tuple(fields)
+
+
+class JournalCorrupt(JournalError):
+    """The file is damaged, is no journal, or was written by a newer version of this package."""
+
+
+class JournalWriteFailed(JournalError):
+    """A write did not become durable (disk full, I/O error). Nothing is half-written; reopen the journal to go on."""
+
+
+class ReplayedError(MaiaError):
+    """The error of an outcome that comes from a journal: its text, and in `kind` the name of its class."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[0]) or self.kind
 
 
 class ExecutionUnsuccessful(MaiaError):

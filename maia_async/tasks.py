@@ -110,8 +110,8 @@ async def done(task: asyncio.Task[Any]) -> None:
         task.remove_done_callback(wake)
 
 
-async def settle(*tasks: asyncio.Task[Any]) -> None:
-    """Wait until `tasks` are done, even if we are cancelled meanwhile; then pass the cancellation on."""
+async def settle(*tasks: asyncio.Future[Any]) -> None:
+    """Wait until `tasks` (or futures) are done, even if we are cancelled meanwhile; then pass the cancellation on."""
     cancelled: asyncio.CancelledError | None = None
     # Shielded, because a cancelled anyio scope cancels us again in every step of the loop, which would spin until the tasks are done. The
     # shield alone is not enough: it does not stop a native Task.cancel().

@@ -43,6 +43,12 @@ TREE: dict[str, tuple[type[BaseException], ...]] = {
     "StatusUnavailable": (errors.MaiaError,),
     "StreamingStopped": (errors.MaiaError,),
     "WaitTimeout": (errors.MaiaError, TimeoutError),
+    "JournalError": (errors.MaiaError,),
+    "JournalInUse": (errors.JournalError,),
+    "JournalMismatch": (errors.JournalError,),
+    "JournalCorrupt": (errors.JournalError,),
+    "JournalWriteFailed": (errors.JournalError,),
+    "ReplayedError": (errors.MaiaError,),
     "ExecutionUnsuccessful": (errors.MaiaError,),
     "ExecutionFailed": (errors.ExecutionUnsuccessful,),
     "ExecutionCancelled": (errors.ExecutionUnsuccessful,),
@@ -56,6 +62,7 @@ NEVER_RAISED_TO_A_CALLER = {
     "Withdrawn",  # the supervisor's own: ends a start that nobody wants any more
 }
 RESPONSES = [kind for name in TREE if issubclass(kind := getattr(errors, name), errors.ResponseError)]
+JOURNAL = [kind for name in TREE if issubclass(kind := getattr(errors, name), errors.JournalError)]
 ENDS = [kind for name in TREE if issubclass(kind := getattr(errors, name), errors.ExecutionUnsuccessful)]
 
 
@@ -92,6 +99,8 @@ SAMPLES: dict[str, Callable[[], errors.MaiaError]] = {
     "StatusUnavailable": lambda: errors.StatusUnavailable("said", execution=Handle(), last_details=FAILED),
     "StreamingStopped": lambda: errors.StreamingStopped("said", pipeline=Handle(), timeline=["STARTING", "NOT_RUNNING"]),
     "WaitTimeout": lambda: errors.WaitTimeout("said", execution=Handle(), last_details=FAILED),
+    **{kind.__name__: lambda kind=kind: kind("is damaged", path="j.db") for kind in JOURNAL},  # type: ignore[misc]  # the same
+    "ReplayedError": lambda: errors.ReplayedError("Conflict", "said"),
     **{kind.__name__: lambda kind=kind: kind(execution=Handle(), details=FAILED) for kind in ENDS},  # type: ignore[misc]  # the same
 }
 
@@ -165,6 +174,9 @@ def test_no_error_has_an_attribute_that_could_bear_a_secret(name: str) -> None:
             errors.TriggerOutcomeUnknown(request=REQUEST, project_id="p", candidates=["e-1", "e-2"], reason="502"),
             f"pipeline 'Load' in 'Prod' may have started: 502; it may be one of e-1, e-2; {NOT_SENT_AGAIN}",
         ),
+        (errors.JournalCorrupt("is damaged", path="j\n.db"), "journal 'j\\n.db' is damaged"),
+        (errors.ReplayedError("Conflict", "it runs"), "it runs"),
+        (errors.ReplayedError("Conflict", ""), "Conflict"),
         (errors.WaitTimeout("waited 5 s", execution=Handle()), "waited 5 s"),
         (errors.ExecutionFailed(execution=Handle(), details=FAILED), "'Load' in 'Prod', execution e-1, ended FAILED: no such table"),
         (

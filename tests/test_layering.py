@@ -18,7 +18,7 @@ LEVELS = {
     **dict.fromkeys(["errors", "problems", "secrets"], 0),
     **dict.fromkeys(["models", "config", "policies", "events", "clock", "statistics", "backoffs", "retrying"], 1),
     "wire": 2,
-    **dict.fromkeys(["auth", "lanes", "budget", "governor", "tasks", "observers", "session", "exchange"], 3),
+    **dict.fromkeys(["auth", "lanes", "budget", "governor", "tasks", "offload", "observers", "session", "exchange"], 3),
     "watching": 4,
     "resources": 5,
     **dict.fromkeys(["orchestration", "client"], 6),

@@ -46,9 +46,11 @@ _TABLE: Final = (
     ("streaming", "status", "streaming:status", "Read the state of a streaming pipeline."),
     ("streaming", "wait", "streaming:wait", "Wait until a streaming pipeline shows a state."),
     ("streaming", "supervise", "supervise:supervise_", "Keep streaming pipelines streaming, until Ctrl-C."),
+    ("journal", "show", "journal:show", "Show what the journal of a batch says of each request."),
     (None, "emulator", "emulator:emulator", "Serve an emulated Maia on its own, until Ctrl-C."),
 )
 _GROUPS: Final = {
+    "journal": "Journals of batches.",
     "projects": "Projects of the account.",
     "environments": "Environments of a project.",
     "pipelines": "Published pipelines of a project.",

@@ -9,6 +9,8 @@
     any other ResponseError, TransportError, DecodeError                    4     5xx, 429, no answer, one that nobody documents
     StatusUnavailable, TriggerOutcomeUnknown, CreateOutcomeUnknown          4
     InvalidRequest, ConfigurationError, MisuseError                         2     nothing was sent
+    JournalWriteFailed                                                      1     runs may go on
+    any other JournalError                                                  2     the journal was refused, and nothing was sent
     any other MaiaError                                                     1
     OSError                                                                 1     stdout cannot be written
     anything else                                                           70    a bug of ours; its traceback only with MAIA_DEBUG
@@ -33,6 +35,8 @@ from maia_async import (
     ExecutionUnsuccessful,
     Forbidden,
     InvalidRequest,
+    JournalError,
+    JournalWriteFailed,
     MaiaError,
     MisuseError,
     NotFound,
@@ -79,6 +83,8 @@ _TABLE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
     ((ResponseError, TransportError, DecodeError), ExitStatus.API_FAILED),
     ((StatusUnavailable, TriggerOutcomeUnknown, CreateOutcomeUnknown), ExitStatus.API_FAILED),
     ((InvalidRequest, ConfigurationError, MisuseError), ExitStatus.USAGE),
+    (JournalWriteFailed, ExitStatus.UNSUCCESSFUL),
+    (JournalError, ExitStatus.USAGE),
     (MaiaError, ExitStatus.UNSUCCESSFUL),
     (OSError, ExitStatus.UNSUCCESSFUL),
 )

@@ -16,8 +16,10 @@ COMMANDS = [
     ("environments", "list"),
     ("pipelines", "list"),
     *(("streaming", verb) for verb in ("list", "create", "show", "replace", "delete", "start", "stop", "status", "wait", "supervise")),
+    ("journal", "show"),
     ("emulator",),
 ]
+WITHOUT_API = {("demo",), ("emulator",), ("journal", "show")}
 
 
 async def test_help_names_every_command_and_the_exit_codes(bare: Maia) -> None:
@@ -45,7 +47,7 @@ async def test_every_command_has_help(command: tuple[str, ...], tty: bool) -> No
     assert ended.err == ""
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in {("demo",), ("emulator",)}], ids=" ".join)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in WITHOUT_API], ids=" ".join)
 async def test_every_api_command_takes_the_connection_options_and_no_secret(bare: Maia, command: tuple[str, ...]) -> None:
     text = (await bare(*command, "--help")).out
 

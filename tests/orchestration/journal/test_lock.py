@@ -1,0 +1,99 @@
+"""One holder for each journal: of another process, of this one, after a kill, and with a fork between."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maia_async.errors import JournalError, JournalInUse
+from maia_async.orchestration.journal.lock import Lock
+
+HOLDER = """
+import sys, time
+from maia_async.orchestration.journal.lock import Lock
+lock = Lock(sys.argv[1])
+print("held", flush=True)
+time.sleep(60)
+"""
+FORKING = """
+import os, sys, time
+from maia_async.orchestration.journal.lock import Lock
+lock = Lock(sys.argv[1])
+child = os.fork()
+if not child:
+    os.close(1)
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_open_in_this_process_is_refused_and_the_sibling_goes_with_the_lock(tmp_path: Path) -> None:
+    path = str(tmp_path / "j.db")
+    lock = Lock(path)
+    with pytest.raises(JournalInUse, match=f"in use by process {os.getpid()}: wait for its end"):
+        Lock(path)
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+    Lock(path).release()
+
+
+def test_a_lock_file_that_stayed_behind_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "j.db.lock").write_text("123\n")
+    Lock(str(tmp_path / "j.db")).release()
+
+
+def test_another_process_holds_it_until_it_is_killed(tmp_path: Path) -> None:
+    path = str(tmp_path / "j.db")
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(JournalInUse, match=f"in use by process {other.pid}"):
+            Lock(path)
+        other.kill()
+    Lock(path).release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_does_not_go_on_holding_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "j.db")
+    with subprocess.Popen([sys.executable, "-c", FORKING, path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        child = int(other.stdout.readline())
+        with pytest.raises(JournalInUse):
+            Lock(path)
+        other.kill()
+        other.wait()
+        try:
+            Lock(path).release()
+        finally:
+            os.kill(child, 9)
+
+
+def test_a_lock_that_is_removed_while_another_one_takes_it_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maia_async.orchestration.journal import lock as module
+
+    path, real, removed = str(tmp_path / "j.db"), module._lock, []
+
+    def late(file: int) -> None:
+        if not removed:
+            removed.append((tmp_path / "j.db.lock").unlink())  # its holder gives it back between our open and our lock
+        real(file)
+
+    monkeypatch.setattr(module, "_lock", late)
+    lock = Lock(path)
+    assert (tmp_path / "j.db.lock").exists()
+    with pytest.raises(JournalInUse):
+        Lock(path)
+    lock.release()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be locked") as caught:
+        Lock(str(tmp_path / "none" / "j.db"))
+    assert caught.value.path == str(tmp_path / "none" / "j.db")
