@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from maia_async.events import SweepBegun as SweepBegun
     from maia_async.events import TokenRefreshed as TokenRefreshed
     from maia_async.events import TriggerAbandoned as TriggerAbandoned
+    from maia_async.events import TriggerRecovered as TriggerRecovered
     from maia_async.events import UnknownValueSeen as UnknownValueSeen
     from maia_async.models import AUTO as AUTO
     from maia_async.models import ChildPipeline as ChildPipeline
@@ -185,6 +186,7 @@ _HOMES = {
         "SweepBegun",
         "TokenRefreshed",
         "TriggerAbandoned",
+        "TriggerRecovered",
         "UnknownValueSeen",
     ),
     "maia_async.models": (

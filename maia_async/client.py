@@ -18,7 +18,7 @@ from maia_async.exchange import Exchange
 from maia_async.governor import Governor, Lane
 from maia_async.models import Response
 from maia_async.observers import Observers
-from maia_async.orchestration.trigger import TriggerDesk
+from maia_async.orchestration.trigger import Patience, TriggerDesk
 from maia_async.policies import PollPolicy, RateLimit, RetryPolicy, Timeouts, TriggerPolicy
 from maia_async.problems import FieldProblem
 from maia_async.resources.execution import PipelineExecution, handle_from
@@ -88,7 +88,12 @@ class Maia:
             server_time=self._exchange.server_time,
             tell=self._tell_round,
         )
-        self._desk = TriggerDesk(exchange=self._exchange, owner=self._owner, observers=self._observers)
+        self._desk = TriggerDesk(
+            exchange=self._exchange,
+            owner=self._owner,
+            observers=self._observers,
+            patience=Patience(settle=trigger.settle, unreachable=poll.max_unreachable, max_sends=retry.max_tries),
+        )
         self._runtime = Runtime(
             exchange=self._exchange,
             watcher=self._watcher,
@@ -177,6 +182,10 @@ class Maia:
             sweeps=self._watcher.sweeper.rounds,
             list_pages=self._watcher.chains.pages,
             list_rows=self._watcher.chains.rows,
+            triggers_in_doubt=self._desk.counts["in doubt"],
+            triggers_adopted=self._desk.counts["adopted"],
+            triggers_sent_again=self._desk.counts["sent again"],
+            triggers_unknown=self._desk.counts["unknown"],
             detection_lag=None if middle is None or tail is None else (middle, tail),
         )
 

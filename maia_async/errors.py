@@ -217,7 +217,7 @@ class DecodeError(MaiaError):
 
 
 class TriggerOutcomeUnknown(MaiaError):
-    """A POST that starts a run got no usable answer: it may have started. It was not sent again.
+    """A POST that starts a run got no usable answer, and the list of executions does not settle whether it started one.
 
     Attributes: `request` (the ExecutionRequest), `execution_tag` (what was sent, or None), `candidates` (ids of executions that may
     be ours, possibly none), `project_id`. The cause is in `__cause__`.
@@ -239,7 +239,7 @@ class TriggerOutcomeUnknown(MaiaError):
         text = f"pipeline {request.pipeline_name!r} in {request.environment_name!r} may have started: {reason or 'no usable answer'}"
         if self.candidates:
             text += f"; it may be one of {', '.join(self.candidates)}"
-        super().__init__(text + "; it was not sent again: look at the list of executions before you start it once more")
+        super().__init__(text + "; look at the list of executions before you start it once more")
 
 
 class CreateOutcomeUnknown(MaiaError):

@@ -67,6 +67,23 @@ class TriggerAbandoned(Event):
 
 
 @frozen(kw_only=True)
+class TriggerRecovered(Event):
+    """A trigger that got no usable answer was found out after all: this is its run.
+
+    adopted: it was found in the list of executions; else the POST was sent again. sends: POSTs in all. looks: reads of the list for it.
+    seconds: since it first went out.
+    """
+
+    project_id: str
+    execution_id: str
+    request: ExecutionRequest
+    adopted: bool
+    sends: int
+    looks: int
+    seconds: float
+
+
+@frozen(kw_only=True)
 class ExecutionChanged(Event):
     """A watched run showed another status than before (`previous` is None at the first look)."""
 

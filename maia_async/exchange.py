@@ -50,6 +50,8 @@ from maia_async.wire.requests import Reply, RequestSpec
 from maia_async.wire.retry_after import http_date
 
 T = TypeVar("T")
+Dated = tuple[str, float]
+"""The `Date` header of the last answer ("" when it had none), and the loop's time at which it came."""
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)  # `json.dumps` would make one for each request
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -79,7 +81,7 @@ class Exchange:
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
         self._budget = RetryBudget()
         self._given: Secret | None = None
-        self._dated: tuple[str, float] | None = None
+        self.dated: Dated | None = None
         self.auth: Auth = self._token_source(auth, token_url) if isinstance(auth, ClientCredentials) else auth
 
     def server_time(self) -> float | None:
@@ -87,11 +89,14 @@ class Exchange:
 
         An answer without a usable one is taken to be of our clock's time.
         """
-        if self._dated is None:
+        if self.dated is None:
             return None
-        told, at = self._dated
-        moment = http_date(told)
-        return utc_now().timestamp() if moment is None else moment.timestamp() + _loop_time() - at
+        told = self.server_date()
+        return utc_now().timestamp() if told is None else told
+
+    def server_date(self) -> float | None:
+        """The same, but None when the last answer had no usable `Date`: for conclusions that a wrong clock of ours would falsify."""
+        return server_time_at(self.dated, _loop_time())
 
     @property
     def sent(self) -> int:
@@ -174,7 +179,7 @@ class Exchange:
             self._count(method, path, lane, None, type(error).__name__, started)
             raise
         else:
-            self._dated = reply.headers.get("Date", ""), _loop_time()
+            self.dated = reply.headers.get("Date", ""), _loop_time()
             answer = self._judged(slot, reply, method, path, secret)
         failed = None if isinstance(answer, Reply) else type(answer).__name__
         self._count(method, path, lane, None if reply is None else reply.status, failed, started)
@@ -295,6 +300,12 @@ class _Outgoing:
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()  # anyio's function costs ten times as much, and this is asked for every request
+
+
+def server_time_at(dated: Dated | None, at: float) -> float | None:
+    """Seconds since the epoch by the API's clock at the loop's time `at`, judged by this `Date`; None when it tells nothing."""
+    moment = None if dated is None else http_date(dated[0])
+    return None if dated is None or moment is None else moment.timestamp() + at - dated[1]
 
 
 def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:

@@ -78,7 +78,10 @@ class PollPolicy:
 
 @frozen(kw_only=True)
 class TriggerPolicy:
-    """`settle`: how long after an ambiguous trigger a run may still appear in the list of executions."""
+    """`settle`: how long after a POST that got no usable answer its run may still appear in the list of executions.
+
+    For so long at least such a trigger takes to find out what became of it. Runs that a list first shows later are taken for absent.
+    """
 
     settle: float = field(default=15.0, validator=_number(0, above=True))
 

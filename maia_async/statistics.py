@@ -16,8 +16,10 @@ class Statistics:
     with 429. throttled_seconds: time that requests waited for the budget, summed. paused_seconds: time under an ordered pause.
     budget: requests per window now allowed, or None without a limit. budget_in_use: slots of it taken now. in_flight: requests out now.
     waits: things awaited now. looks: reads of one thing by the watcher. sweeps: rounds in which it read lists instead, with `list_pages`
-    requests and `list_rows` rows. detection_lag: seconds from the API's own `finishedAt` to our sight of the last thousand ends, median and
-    99th percentile; both clocks tell whole seconds. None before the first end.
+    requests and `list_rows` rows. triggers_in_doubt: requests whose POST got no usable answer; triggers_adopted: those of them whose run
+    was found in the list; triggers_sent_again: POSTs made once more; triggers_unknown: requests whose fate was not found out.
+    detection_lag: seconds from the API's own `finishedAt` to our sight of the last thousand ends, median and 99th percentile; both clocks
+    tell whole seconds. None before the first end.
     """
 
     requests: int
@@ -33,6 +35,10 @@ class Statistics:
     sweeps: int
     list_pages: int = 0
     list_rows: int = 0
+    triggers_in_doubt: int = 0
+    triggers_adopted: int = 0
+    triggers_sent_again: int = 0
+    triggers_unknown: int = 0
     detection_lag: tuple[float, float] | None = None
 
 

@@ -56,6 +56,7 @@ TREE: dict[str, tuple[type[BaseException], ...]] = {
     "ExecutionForbidden": (errors.ExecutionUnsuccessful,),
 }
 NEVER_RAISED_TO_A_CALLER = {
+    "Held",  # the trigger's own: the POST waits
     "_Broken",  # carries an error of ours through the HTTP library
     "Refused",  # the emulator's own: becomes an HTTP answer
     "UsageProblem",  # the command line's own: becomes an exit code
@@ -72,7 +73,7 @@ class Handle:
     id = "e-1"
 
 
-NOT_SENT_AGAIN = "it was not sent again: look at the list of executions before you start it once more"
+NOT_SENT_AGAIN = "look at the list of executions before you start it once more"
 REQUEST = ExecutionRequest(pipeline_name="Load", environment_name="Prod")
 FAILED = ExecutionDetails(status=ExecutionStatus.FAILED, pipeline_name="Load", environment_name="Prod", message="no such table")
 PROBLEM = ProblemDetail(title="Bad Request", detail="it is wrong", problems=(FieldProblem("pipelineName", "must not be empty"),))

@@ -127,6 +127,7 @@ NAMES = [
     "TriggerAbandoned",
     "TriggerOutcomeUnknown",
     "TriggerPolicy",
+    "TriggerRecovered",
     "Unauthorized",
     "UnknownValueSeen",
     "Unreachable",

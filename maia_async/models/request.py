@@ -7,6 +7,7 @@ a table, so a ragged one is refused too: the schema cannot say it, Maia has colu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Literal
@@ -28,6 +29,8 @@ class _Auto(Enum):
 
 AUTO: Final = _Auto.AUTO
 """The default `execution_tag`: every trigger gets a tag of its own. `None` sends none."""
+
+_AUTO_TAG: Final = re.compile("maia-async-[0-9a-f]{32}")
 
 ExecutionTag = str | Literal[_Auto.AUTO] | None
 
@@ -54,6 +57,11 @@ class ExecutionRequest:
     def with_tag(self) -> ExecutionRequest:
         """The same request with AUTO replaced by a fresh unique tag; other tags, and none, stay."""
         return evolve(self, execution_tag=f"maia-async-{uuid4().hex}") if self.execution_tag is AUTO else self
+
+
+def is_auto_tag(tag: ExecutionTag) -> bool:
+    """Whether AUTO made this tag, in this process or in an earlier one: then it is one request's, and nobody else's."""
+    return isinstance(tag, str) and _AUTO_TAG.fullmatch(tag) is not None
 
 
 def _problems(request: ExecutionRequest) -> Iterator[FieldProblem]:

@@ -22,7 +22,8 @@ awaited costs none. It never wraps an exception in a group, and never leaves any
     the client is closed               ends      withdrawn           concluded           left                            SessionClosed
     the input raises                   ends      go on               go on               awaited                         that error
 
-withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s; one that goes on has `Timeouts.total`. left: LEFT_RUNNING.
+withdrawn: NOT_STARTED. concluded: its answer is awaited for at most 10 s; one that goes on has `Timeouts.total`, and is looked up
+after that. left: LEFT_RUNNING.
 60 s: and 0.1 s for each run, PATCHes included; a PATCH without a usable answer is sent again. Each run is reported as what it is: one that
 ended before its cancel by its own end, one that has not ended by then as LEFT_RUNNING. A failure is any outcome but SUCCESS.
 

@@ -169,8 +169,12 @@ class Project:
 
         execution_tag: AUTO gives the run a tag of its own, None sends none; Maia lets one run per tag and environment run at a time.
         Raises InvalidRequest (nothing was sent), BadRequest, Unauthorized, Forbidden, NotFound (no such pipeline is published there),
-        Conflict (the tag is running), PipelineDisabled, RateLimited, ConnectFailed, and TriggerOutcomeUnknown when the run may have
-        started: it is never sent again then. Cancelled after the POST went out, it goes to the observers as TriggerAbandoned.
+        Conflict (the tag is running), PipelineDisabled, RateLimited, ConnectFailed: after any of these there is no run of it.
+
+        A POST that gets no usable answer (5xx, timeout, reset) is looked up: the list of executions is read until `TriggerPolicy.settle`
+        has passed, and new POSTs for this pipeline and environment wait meanwhile. The run is adopted if it can be no other; with AUTO the
+        POST is sent again if there is none. Where the list does not settle it: TriggerOutcomeUnknown, with the ids of the candidates, and
+        nothing more is sent. Cancelled after the POST went out, it goes to the observers as TriggerAbandoned, within 10 s.
         """
         request = ExecutionRequest(
             pipeline_name=pipeline_name,

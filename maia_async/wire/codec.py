@@ -206,13 +206,13 @@ def details(data: Any, *, project_id: str | None = None, execution_id: str | Non
         fitting = {key: value for key, value in filled.items() if key == "status" or _fits(key, value)}
         found = structure(fitting, ExecutionDetails, path=path)
     told = found.pipeline_execution_id
-    if execution_id is not None and told is not None and told != execution_id and _same_id(told) != _same_id(execution_id):
+    if execution_id is not None and told is not None and told != execution_id and plain_id(told) != plain_id(execution_id):
         raise DecodeError(["$.pipelineExecutionId: the answer is about another execution"])
     return found
 
 
-def _same_id(text: str) -> str:
-    """A uuid in any of its spellings is one id."""
+def plain_id(text: str) -> str:
+    """An id in one spelling: a uuid may be printed with capitals, braces or without its dashes."""
     return text.strip("{}").replace("-", "").casefold()
 
 

@@ -101,14 +101,26 @@ async def test_any_definite_refusal_is_rejected_and_sent_once(emulator: Emulator
     assert posts(emulator) == 1
 
 
-async def test_an_answer_that_is_lost_is_unknown_and_the_request_is_not_sent_again(emulator: Emulator, maia: Maia) -> None:
+async def test_a_run_whose_answer_is_lost_is_found_in_the_list(emulator: Emulator, maia: Maia) -> None:
     Scripted(emulator, lost=lambda pipeline: pipeline == "good")
 
     found = await outcomes(Batch(maia.project(), [request("good"), request("short"), request("good")]))
 
+    assert states(found) == ["SUCCESS", "SUCCESS", "SUCCESS"]
+    assert len({outcome.execution_id for outcome in found}) == posts(emulator) == len(emulator.control.executions()) == 3
+
+
+async def test_an_answer_that_is_lost_is_unknown_when_the_rows_cannot_be_told_apart(emulator: Emulator, maia: Maia) -> None:
+    Scripted(emulator, lost=lambda pipeline: pipeline == "good")
+    days = [request("good", scalar_variables={"day": day}) for day in ("monday", "tuesday")]
+
+    found = await outcomes(Batch(maia.project(), [days[0], request("short"), days[1]]))
+
     assert states(found) == ["UNKNOWN", "SUCCESS", "UNKNOWN"]
-    assert isinstance(found[0].error, TriggerOutcomeUnknown)
-    assert found[0].execution_id is None
+    unknown = [outcome for outcome in found if outcome.state == "UNKNOWN"]
+    assert all(isinstance(outcome.error, TriggerOutcomeUnknown) and outcome.execution_id is None for outcome in unknown)
+    ids = {run.id for run in emulator.control.executions() if run.pipeline_name == "good"}
+    assert [set(outcome.candidates) for outcome in unknown] == [ids, ids]
     assert posts(emulator) == len(emulator.control.executions()) == 3
 
 

@@ -23,12 +23,11 @@ FORKING = """
 import os, sys, time
 from maia_async.orchestration.journal.lock import Lock
 lock = Lock(sys.argv[1])
-child = os.fork()
-if not child:
+if not os.fork():
+    print(os.getpid(), flush=True)  # by now it has let go of the lock
     os.close(1)
     time.sleep(60)
     os._exit(0)
-print(child, flush=True)
 time.sleep(60)
 """
 

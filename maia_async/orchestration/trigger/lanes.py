@@ -1,0 +1,250 @@
+"""What is known of each lane (project, environment, pipeline): POSTs out, POSTs in doubt, ids that are ours. It sends and decides nothing.
+
+A lane is touched thousands of times a second: a look-up in a dict and a counter for each POST, and one entry for each id. Everything else
+exists only while something is in doubt.
+
+    what                       kept
+    an id of ours              for 30 minutes: 10 more than others' runs are looked back for; at most 50,000 in a lane
+    a request that was given   the same 30 minutes: its run may still show, and must not be taken for another's
+      up in doubt
+    a lane without any         until there are twice as many lanes as had something at the last clearing
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from maia_async.models import ExecutionRequest
+from maia_async.models.request import is_auto_tag
+from maia_async.orchestration.trigger.decision import Doubt, Verdict
+from maia_async.orchestration.trigger.evidence import LaneName, Window
+from maia_async.wire import codec
+
+MEMORY: Final = 1800.0
+MOST_KNOWN: Final = 50_000
+PRUNE_EVERY: Final = 1000
+MARGIN: Final = 5  # seconds by which a run may have started before the last `Date` that was seen before its POST (contract 1)
+
+LaneKey = tuple[str, str, str]
+"""Project id, environment name, pipeline name."""
+
+
+@frozen
+class Sent:
+    """When a POST went out, for `TriggerDesk.submit(earlier=…)`.
+
+    at: seconds since the epoch by the API's clock, as far as it was known. wall: the same by the clock of the machine that sent it.
+    """
+
+    at: float | None = None
+    wall: float | None = None
+
+
+@define(eq=False)
+class Case:
+    """One request in doubt.
+
+    sent: the loop's time of its first POST. start: the same by the API's clock, None while that has not told the time. ended: the loop's
+    time at which the last POST of it failed. latest: the API's second after which its run cannot have begun any more; None: open.
+    """
+
+    request: ExecutionRequest
+    same_as: str
+    sent: float
+    start: float | None
+    ended: float
+    verdict: asyncio.Future[Verdict]
+    fly: Callable[[], None]
+    latest: int | None = None
+    sends: int = 1
+    withdrawn: bool = False
+    proven: int | None = None
+    cause: BaseException | None = None
+    candidates: tuple[str, ...] = ()
+    looks: int = 0
+
+    def doubt(self) -> Doubt:
+        """It as the decision takes it."""
+        again = is_auto_tag(self.request.execution_tag) and not self.withdrawn
+        return Doubt(key=id(self), same_as=self.same_as, again=again, sends=self.sends, proven=self.proven)
+
+
+@frozen
+class GivenUp:
+    """A request whose fate was never found out. counts: its run may still show; else only its tag is remembered, it is sent again."""
+
+    same_as: str
+    sent: float
+    start: float | None
+    at: float
+    counts: bool
+
+
+@define(eq=False, slots=True)
+class Lane:
+    """One lane. `calls`: submitted and not over; `flying`: POSTs that are out. Held while `resolver` runs: no new POST goes out then."""
+
+    name: LaneName
+    calls: int = 0
+    flying: int = 0
+    resolver: asyncio.Task[None] | None = None
+    known: dict[str, float] = field(factory=dict)  # keys of ids, with the loop's time at which their POST went out; oldest answer first
+    cases: list[Case] = field(factory=list)
+    version: int = 0  # of `cases`: counts those that were added
+    learned: frozenset[str] = frozenset()
+    _given_up: dict[str, GivenUp] = field(factory=dict)  # by tag, or by a number
+    _stirred: asyncio.Event | None = None
+    _released: list[Callable[[], None]] = field(factory=list)
+    _adds: int = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether new POSTs wait."""
+        return self.resolver is not None
+
+    def know(self, execution_id: str, sent: float, now: float) -> None:
+        """Remember an id of ours, and when its POST went out."""
+        self.known[codec.plain_id(execution_id)] = sent
+        self._adds += 1
+        if self._adds >= PRUNE_EVERY:
+            self._adds = 0
+            self.prune(now)
+
+    def prune(self, now: float) -> None:
+        """Forget what is too old to matter. An id without a time (a journal's) goes only when there are too many."""
+        old = [known for known, sent in self.known.items() if -float("inf") < sent < now - MEMORY]
+        over = len(self.known) - len(old) - MOST_KNOWN
+        if over > 0:
+            gone = set(old)
+            old += [known for known in self.known if known not in gone][:over]
+        for known in old:
+            del self.known[known]
+        self._given_up = {tag: gone for tag, gone in self._given_up.items() if gone.at > now - MEMORY}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be lost with it."""
+        return not (self.calls or self.held or self.cases or self.known or self._given_up or self._released)
+
+    # in doubt
+
+    def add(self, case: Case) -> None:
+        """One more request in doubt."""
+        self.cases.append(case)
+        self.version += 1
+        self.stir()
+
+    def leave(self, case: Case) -> None:
+        """It is in doubt no more, or is given up."""
+        if case in self.cases:
+            self.cases.remove(case)
+            self.stir()
+
+    def give_up(self, request: ExecutionRequest, *, sent: float, start: float | None, now: float, counts: bool = True) -> None:
+        """Remember a request whose fate nobody will look for any more."""
+        self._adds += 1
+        tag = request.execution_tag
+        name = str(tag) if is_auto_tag(tag) else f"#{self.version}.{self._adds}"
+        self._given_up[name] = GivenUp(sameness(request), sent, start, now, counts)
+        if len(self._given_up) % PRUNE_EVERY == 0:
+            self.prune(now)
+
+    def take_back(self, tag: object) -> GivenUp | None:
+        """The request that was given up with this AUTO tag: it is being sent again. It is given up no longer."""
+        return self._given_up.pop(tag, None) if self._given_up and isinstance(tag, str) else None
+
+    def given_up(self, now: float) -> list[str]:
+        """`same_as` of the requests whose runs may still show."""
+        return [gone.same_as for gone in self._given_up.values() if gone.counts and gone.at > now - MEMORY]
+
+    def window(self, server_now: float, now: float) -> Window:
+        """Where the runs of the requests in doubt may have begun."""
+        starts = [server_now - (now - case.sent) if case.start is None else case.start for case in self.cases]
+        ends = [case.latest for case in self.cases]
+        last = None if None in ends else max(end for end in ends if end is not None)
+        return Window(first=int(min(starts) - MARGIN) if starts else int(server_now), last=last)
+
+    def expected(self) -> list[str]:
+        """Keys of ids of ours whose runs began in the window, so that a list that is not behind must show them."""
+        if not self.cases or any(case.latest is not None for case in self.cases):
+            return []
+        first = min(case.sent for case in self.cases)
+        return [known for known, sent in self.known.items() if sent >= first]
+
+    # waiting
+
+    def stir(self) -> None:
+        """Something changed: wake the resolver."""
+        if self._stirred is not None:
+            self._stirred.set()
+
+    async def change(self) -> None:
+        """Wait until something changes."""
+        self._stirred = asyncio.Event()
+        try:
+            await self._stirred.wait()
+        finally:
+            self._stirred = None
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Call back once, when it is held no longer."""
+        self._released.append(callback)
+
+    def release(self) -> None:
+        """Let POSTs out again."""
+        self.resolver = None
+        waiting, self._released = self._released, []
+        for callback in waiting:
+            callback()
+
+
+class Lanes:
+    """All lanes of one client."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._clear_at = 256
+
+    def of(self, key: LaneKey) -> Lane:
+        """The lane, made when there is none."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= self._clear_at:
+                self._clear()
+            lane = self._lanes[key] = Lane(LaneName(project=key[0], environment=key[1], pipeline=key[2]))
+        return lane
+
+    def get(self, key: LaneKey) -> Lane | None:
+        """The lane, if there is one."""
+        return self._lanes.get(key)
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def knows(self, key: str) -> bool:
+        """Whether the id with this key is ours, in whatever lane."""
+        return any(key in lane.known for lane in self._lanes.values())
+
+    def _clear(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for key, lane in list(self._lanes.items()):
+            lane.prune(now)
+            if lane.is_empty:
+                del self._lanes[key]
+        self._clear_at = max(256, 2 * len(self._lanes))
+
+
+def key_of(project_id: str, request: ExecutionRequest) -> LaneKey:
+    """The lane of a request."""
+    return project_id, request.environment_name, request.pipeline_name
+
+
+def sameness(request: ExecutionRequest) -> str:
+    """Text that is the same for requests that are equal in every field, AUTO tags apart."""
+    tag = "AUTO" if is_auto_tag(request.execution_tag) else f"={request.execution_tag}" if request.execution_tag else None
+    return json.dumps([tag, codec.encode_request(evolve(request, execution_tag=None))], sort_keys=True)
