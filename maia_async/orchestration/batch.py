@@ -45,13 +45,16 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from maia_async.errors import MisuseError
+from maia_async.orchestration.batch_book import Book
 from maia_async.orchestration.batch_input import BatchInput, Requests
 from maia_async.orchestration.batch_pump import Pump
 from maia_async.orchestration.batch_rules import Rules
+from maia_async.orchestration.journal import Journal
 from maia_async.orchestration.outcomes import BatchReport, Outcome, parting_words, summarize
 from maia_async.resources.execution import PipelineExecution
 from maia_async.resources.project import Project
@@ -74,13 +77,19 @@ class Batch:
     `conflict_timeout` seconds; "raise" makes it REJECTED. timeout: seconds for the whole batch, from entering the block. on_cancel: what
     happens to runs when the block is left early or the stop signal comes. See the module's table for the rest.
 
+    journal: the path of a file in which every request is durable before its POST, its id before it is awaited, and its outcome before it is
+    shown. The same call resumes it after any end, kill -9 included: outcomes come again first (`replayed`), runs are awaited, a POST whose
+    answer was lost is looked up (`trigger/decision.py`), the rest is sent. `requests` may be None then: the journal has them.
+    max_unacknowledged: with a journal, POSTs under way at once for each pipeline and environment. With more than one a kill may leave
+    several unexplained runs of one pipeline, which cannot be told apart: their requests become UNKNOWN.
+
     Entering raises InvalidRequest when a sized input has invalid rows: nothing was sent then. An invalid row of another input is REJECTED.
     """
 
     def __init__(
         self,
         project: Project,
-        requests: Requests,
+        requests: Requests | None,
         *,
         max_running: int = 50,
         on_failure: Literal["continue", "stop", "cancel"] = "continue",
@@ -88,6 +97,8 @@ class Batch:
         conflict_timeout: float = 600.0,
         on_cancel: Literal["leave", "cancel", "confirm"] = "leave",
         timeout: float | None = None,
+        journal: str | PathLike[str] | None = None,
+        max_unacknowledged: int = 1,
         stop_signal: StopSignal | None = None,
     ) -> None:
         self._project = project
@@ -99,7 +110,12 @@ class Batch:
             conflict_timeout=conflict_timeout,
             on_cancel=on_cancel,
             timeout=timeout,
+            max_unacknowledged=max_unacknowledged,
         )
+        if requests is None and journal is None:
+            raise MisuseError("requests may only be None with a journal, which then has them")
+        self._journal_path = journal
+        self._journal: Journal | None = None
         self._stop_signal = stop_signal
         self._pump: Pump | None = None
         self._task: asyncio.Task[None] | None = None
@@ -108,12 +124,35 @@ class Batch:
     async def __aenter__(self) -> Self:
         if self._pump is not None:
             raise MisuseError("this batch has been used: make a new one")
-        source = BatchInput(self._requests)
-        self._size = source.size
-        self._pump = Pump(self._project, source, self._rules, self._stop_signal)
-        self._task = self._project.runtime.owner.start(self._pump.run(), name="batch")
+        source = None if self._requests is None else BatchInput(self._requests)  # an invalid input makes no journal
+        try:
+            self._pump = await self._prepared(source)
+            self._task = self._project.runtime.owner.start(self._pump.run(), name="batch")
+        except BaseException:
+            await self._close_journal()
+            raise
         self._task.add_done_callback(self._pump.ended)
         return self
+
+    async def _prepared(self, source: BatchInput | None) -> Pump:
+        book, exchange = None, self._project.runtime.exchange
+        if self._journal_path is not None:
+            self._journal = await Journal.open(
+                self._journal_path, project_id=self._project.id, base_url=exchange.base_url, create=source is not None
+            )
+            book = Book(self._journal, exchange.server_time)
+            if source is None:
+                source = BatchInput(book.requests())
+            elif source.rows is not None:
+                await book.plan(source.rows)
+        if source is None:
+            raise AssertionError("a batch without an input has a journal")
+        self._size = source.size
+        return Pump(self._project, source, self._rules, self._stop_signal, book)
+
+    async def _close_journal(self) -> None:
+        if self._journal is not None:
+            await self._journal.close()
 
     def __aiter__(self) -> Self:
         return self
@@ -124,7 +163,10 @@ class Batch:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._task is not None:
             self._running.leave()
-            await settle(self._task)
+            try:
+                await settle(self._task)
+            finally:
+                await self._close_journal()
             bug = None if self._task.cancelled() else self._task.exception()
             if bug is not None and error is None:
                 raise bug
@@ -151,7 +193,7 @@ class Batch:
 
 
 async def run_batch(
-    project: Project, requests: Requests, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None, **options: Any
+    project: Project, requests: Requests | None, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None, **options: Any
 ) -> BatchReport:
     """Run a whole batch and return its report. `on_outcome` is told each outcome as it comes, and awaited when it returns an awaitable.
 

@@ -23,6 +23,7 @@ class BatchInput:
     def __init__(self, requests: Requests) -> None:
         """Raises InvalidRequest with `[row].field` paths, MisuseError when `requests` is nothing that can be iterated over."""
         self.size: int | None = None
+        self.rows: list[ExecutionRequest] | None = None
         if isinstance(requests, str | bytes | dict) or not isinstance(requests, Iterable | AsyncIterable):
             raise MisuseError(f"requests must be an iterable of ExecutionRequest, is {type(requests).__name__}")
         if isinstance(requests, Iterable) and isinstance(requests, Sized):
@@ -30,7 +31,7 @@ class BatchInput:
             problems = [problem for index, row in enumerate(rows) for problem in row_problems(index, row)]
             if problems:
                 raise InvalidRequest(problems, what="batch")
-            self.size = len(rows)
+            self.size, self.rows = len(rows), rows
             requests = rows
         self._sync: Iterator[Any] | None = iter(requests) if isinstance(requests, Iterable) else None
         self._async: AsyncIterator[Any] | None = aiter(requests) if not isinstance(requests, Iterable) else None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from attrs import define, field
 
@@ -16,45 +18,76 @@ from maia_async.clock import utc_now
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.orchestration.outcomes import Outcome
 from maia_async.orchestration.reading import Reading
-from maia_async.orchestration.trigger import Call
+from maia_async.orchestration.trigger import Call, LaneKey, Sent
 from maia_async.resources.execution import PipelineExecution
 from maia_async.watching.watched import Waiter
 
 
 @define(eq=False, slots=True)
 class Live:
-    """A request that was taken and is not recorded yet. `request` has its tag once it was sent; `call` is the POST under way."""
+    """A request that was taken and is not recorded yet. `request` has its tag once it was sent; `call` is the POST under way.
+
+    given: the request as the caller gave it. lane: where its trigger is unacknowledged. intended: a journal knows of its POST. earlier:
+    that went out in an earlier process.
+    """
 
     index: int
     request: ExecutionRequest
+    given: ExecutionRequest
     call: Call | None = None
     execution: PipelineExecution | None = None
     waiter: Waiter | None = None
     triggered_at: datetime | None = None
     cancelled: bool = False
     out: bool = False  # the last POST went out, and its error is about its answer
+    lane: LaneKey | None = None
+    parked: bool = False
+    intended: bool = False
+    earlier: Sent | None = None
 
 
 @define(eq=False)
 class Ledger(Reading):
-    """`live` and `outcomes` by index: every request taken is in exactly one of them. `room` is set when there may be room for another."""
+    """`live` and `outcomes` by index: every request taken is in exactly one of them. `room` is set when there may be room for another.
 
+    keep: called with each outcome, and with what shows it to the reader; without it an outcome is shown at once.
+    """
+
+    keep: Callable[[Live, Outcome, Callable[[], None]], None] | None = None
     taken: int = 0
     live: dict[int, Live] = field(factory=dict)
     outcomes: dict[int, Outcome] = field(factory=dict)
     room: asyncio.Event = field(factory=asyncio.Event)
     _unread: deque[Outcome] = field(factory=deque)
+    _unkept: int = 0
+    _ending: bool = False
 
     @property
     def unread(self) -> int:
         """Outcomes that nobody has asked for yet."""
         return len(self._unread)
 
-    def take(self, request: ExecutionRequest) -> Live:
-        """The next request of the input."""
-        live = self.live[self.taken] = Live(self.taken, request)
+    def knows(self, index: int) -> bool:
+        """Whether the request in that place of the input was taken before."""
+        return index in self.live or index in self.outcomes
+
+    def take(self, index: int, request: ExecutionRequest) -> Live:
+        """A request of the input, by its place."""
+        live = self.live[index] = Live(index, request, request)
         self.taken += 1
         return live
+
+    def replay(self, outcome: Outcome) -> None:
+        """A request that an earlier process took and brought to its end."""
+        self.outcomes[outcome.index] = outcome
+        self.taken += 1
+        self._show(outcome)
+
+    def close(self) -> None:
+        """Nothing comes any more, but for what is being kept."""
+        self._ending = True
+        if not self._unkept:
+            super().close()
 
     def record(
         self, live: Live, state: OutcomeState, *, error: Exception | None = None, details: ExecutionDetails | None = None
@@ -74,10 +107,23 @@ class Ledger(Reading):
             triggered_at=live.triggered_at,
             finished_at=utc_now() if details is not None and details.is_terminal else None,
         )
+        if self.keep is None:
+            self._show(outcome)
+        else:
+            self._unkept += 1
+            self.keep(live, outcome, partial(self._kept, outcome))
+        return outcome
+
+    def _kept(self, outcome: Outcome) -> None:
+        self._unkept -= 1
+        self._show(outcome)
+        if self._ending:
+            self.close()
+
+    def _show(self, outcome: Outcome) -> None:
         self._unread.append(outcome)
         self._news.set()
         self.room.set()
-        return outcome
 
     async def next(self) -> Outcome:
         """The next outcome. After the last one raises the error that ended the batch, once, and StopAsyncIteration."""

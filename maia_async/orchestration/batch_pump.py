@@ -19,12 +19,14 @@ from attrs import define, field
 from maia_async.clock import utc_now
 from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
+from maia_async.orchestration.batch_book import Book, sent_of
 from maia_async.orchestration.batch_cancel import cancel_runs
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_input import BatchInput, row_problems
 from maia_async.orchestration.batch_ledger import Ledger, Live
 from maia_async.orchestration.batch_rules import Rules, Runs, on_leaving
 from maia_async.orchestration.batch_starts import Starts, withdrawn
+from maia_async.orchestration.journal import Resume
 from maia_async.orchestration.outcomes import Outcome, state_of_details, state_of_trigger
 from maia_async.resources.execution import PipelineExecution, handle_of
 from maia_async.resources.handover import about
@@ -44,9 +46,11 @@ class Pump:
     _source: BatchInput
     _rules: Rules
     _signal: Any
+    _book: Book | None = None
     ledger: Ledger = field(factory=Ledger)
     _runs: Runs = Runs.AWAIT
     _stopping: bool = False
+    _index: int = 0  # of the next request of the input
     _reading_ended: bool = False
     _finished: bool = False
     _left_with: Callable[[Live], Exception | None] = lambda _: None
@@ -65,7 +69,11 @@ class Pump:
         self._started_at = self._now()
         self._requests_before = self._project.runtime.exchange.sent
         hold = Hold(self._project.runtime.watcher.policy.max_unreachable)
-        self._starts = Starts(self._project, self._rules, self.ledger.room, self._started, self._failed, self._broken, hold)
+        most = float("inf") if self._book is None else self._rules.max_unacknowledged
+        self._starts = Starts(
+            self._project, self._rules, self.ledger.room, self._started, self._failed, self._broken, hold, self._book, most
+        )
+        self.ledger.keep = None if self._book is None else partial(self._keep, self._book)
 
     # what the batch reads
 
@@ -125,9 +133,12 @@ class Pump:
     async def _read(self) -> None:
         with self._reading:
             try:
+                if self._book is not None:
+                    await self._resume(self._book)
                 while await self._has_room():
                     request = await self._source.next()
                     if request is None:
+                        self._has_read()
                         break
                     self._take(request)
             except asyncio.CancelledError as error:
@@ -137,22 +148,63 @@ class Pump:
                 self.ledger.fail(error)
             except Exception as error:  # noqa: BLE001 - whatever the caller's input raises is passed on when the rest has ended
                 self.ledger.fail(error)
+            while self._starts.lanes.parked and not self._stopping:
+                self.ledger.room.clear()
+                self._send_parked()
+                await self.ledger.room.wait()
         self._reading_ended = True
         self._check_done()
 
+    async def _resume(self, book: Book) -> None:
+        """Take the rows that earlier processes have begun: give their outcomes again, look for their runs, await those that are known."""
+        self._starts.know(book.started_before())
+        for number, row in enumerate(book.resumed()):
+            if number % TURN == 0:
+                await anyio.lowlevel.checkpoint()
+            if row.outcome is not None and row.resume is Resume.REPLAY:
+                self.ledger.replay(row.outcome)
+                continue
+            live = self.ledger.take(row.index, row.given)
+            live.request, live.intended, live.triggered_at = row.request, True, row.started_at
+            if row.execution_id is None:
+                live.earlier = sent_of(row)
+                self._starts.look_up(live)
+            else:
+                live.execution = handle_of(self._project.runtime, self._project.id, row.execution_id)
+                self._join(live)
+
     async def _has_room(self) -> bool:
         """Wait until another request may be taken; False when none shall be any more."""
-        if self.ledger.taken % TURN == 0:  # an input that never waits must not keep the loop for itself
+        if self._index % TURN == 0:  # an input that never waits must not keep the loop for itself
             await anyio.lowlevel.checkpoint()
-        running, unread = self._rules.max_running, max(self._rules.max_running, MIN_UNREAD)
-        while self._starts.full or len(self.ledger.live) >= running or self.ledger.unread >= unread:
+        unread = max(self._rules.max_running, MIN_UNREAD)
+        while not self._send_parked() or self.ledger.unread >= unread or self._starts.lanes.full:
             self.ledger.room.clear()
             await self.ledger.room.wait()
         # Asked here and not left to the scope: a stop in the very step that makes room finds nothing to cancel.
         return not self._stopping
 
+    def _send_parked(self) -> bool:
+        """Send requests whose lanes are free again; returns whether there is room for yet another."""
+        lanes = self._starts.lanes
+        while (room := not self._starts.full and len(self.ledger.live) - lanes.parked < self._rules.max_running) and lanes.parked:
+            live = lanes.next()
+            if live is None:
+                break
+            self._starts.begin(live)
+        return room
+
+    def _has_read(self) -> None:
+        if self._book is not None and self._source.size is None:
+            self._book.read(self._index, lambda error: None if error is None else self._broken(error))
+
     def _take(self, request: ExecutionRequest) -> None:
-        live = self.ledger.take(request)
+        index, self._index = self._index, self._index + 1
+        if self._book is not None:
+            self._book.check(index, request)
+            if self.ledger.knows(index):
+                return  # an earlier process has begun it
+        live = self.ledger.take(index, request)
         problems = () if self._source.size is not None else row_problems(live.index, request)  # a sized input was checked whole
         if problems:
             self._record(live, OutcomeState.REJECTED, error=InvalidRequest(problems, what="batch row"))
@@ -272,6 +324,20 @@ class Pump:
         if not outcome.succeeded and not self._stopping and self._rules.on_failure != "continue":
             self._stop(Runs.CANCEL if self._rules.on_failure == "cancel" else Runs.AWAIT)
         self._check_done()
+
+    def _keep(self, book: Book, live: Live, outcome: Outcome, show: Callable[[], None]) -> None:
+        """Write an outcome down, then show it. What is in doubt because the batch is left stays so in the journal: it can be looked up."""
+
+        def written(error: Exception | None) -> None:
+            self._starts.lanes.leave(live)
+            show()
+            if error is not None and not self._finished:
+                self._abort(error)
+
+        if outcome.state is OutcomeState.UNKNOWN and self._stopping:
+            written(None)
+        else:
+            book.ended(live, outcome, written)
 
     def _check_done(self) -> None:
         if self._reading_ended and not self.ledger.live:

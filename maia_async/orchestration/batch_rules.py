@@ -44,14 +44,17 @@ class Rules:
     conflict_timeout: float
     on_cancel: str
     timeout: float | None
+    max_unacknowledged: int = 1
 
     def __attrs_post_init__(self) -> None:
         choices = {"on_failure": ("continue", "stop", "cancel"), "on_conflict": ("raise", "wait"), "on_cancel": ON_END}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, is {getattr(self, name)!r}")
-        if isinstance(self.max_running, bool) or not isinstance(self.max_running, int) or self.max_running < 1:
-            raise ConfigurationError(f"max_running must be a whole number of at least 1, is {self.max_running!r}")
+        for name in ("max_running", "max_unacknowledged"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number of at least 1, is {value!r}")
         _seconds("conflict_timeout", self.conflict_timeout)
         if self.timeout is not None:
             _seconds("timeout", self.timeout)

@@ -3,7 +3,10 @@
 A request is in one of these places, moved by callbacks alone, since a task for each would cost more than the rest of its way:
 
     in                 until                                               then
+    its lane           the lane is free, or the batch stops                a POST, or Withdrawn
+    the journal        its intent is durable                               a POST, or Withdrawn when the batch stopped meanwhile
     a POST             it is answered                                      as `batch_hold.py` says: started, failed, or one of the two below
+    the journal        its id is durable                                   started
     the hold           the shared pause is over, or the batch stops        the next POST, or the error that held it
     a conflict         its own pause is over, or the batch stops           the next POST, or Withdrawn
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -20,7 +23,9 @@ from attrs import define, field
 
 from maia_async.backoffs import jittered
 from maia_async.errors import RateLimited
+from maia_async.orchestration.batch_book import Book
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
+from maia_async.orchestration.batch_lanes import Lanes
 from maia_async.orchestration.batch_ledger import Live
 from maia_async.orchestration.batch_rules import Rules
 from maia_async.orchestration.trigger import Call, TriggerDesk, Withdrawn
@@ -43,7 +48,7 @@ class Delay:
 
 @define(eq=False)
 class Starts:
-    """The POSTs of one batch. `started` and `failed` are told once for each request; `broken` of a bug of ours."""
+    """The POSTs of one batch. `started` and `failed` are told once for each request; `broken` of a bug, or of a journal's failure."""
 
     _project: Project
     _rules: Rules
@@ -52,10 +57,16 @@ class Starts:
     _failed: Callable[[Live, Exception], None]
     _broken: Callable[[Exception], None]
     hold: Hold
+    _book: Book | None = None
+    _most_unacknowledged: float = float("inf")
+    lanes: Lanes = field(init=False)
     _delays: dict[Live, Delay] = field(factory=dict)
     _under_way: int = 0
     _stopping: bool = False
     _ended: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.lanes = Lanes(self._project.id, self._desk, self._room, self._most_unacknowledged)
 
     @property
     def full(self) -> bool:
@@ -66,14 +77,25 @@ class Starts:
         """Bring it on its way."""
         if self._stopping:
             self._failed(live, withdrawn())
-        elif not self._waits(live, self.hold.until):
+        elif not self._waits(live, self.hold.until) and (live.lane is not None or not self.lanes.parks(live)):
             self._post(live)
+
+    def know(self, started: Mapping[tuple[str, str], list[str]]) -> None:
+        """These ids are ours, by environment and pipeline: an earlier process has started them."""
+        for (environment_name, pipeline_name), ids in started.items():
+            self._desk().know(self._project.id, environment_name, pipeline_name, ids)
+
+    def look_up(self, live: Live) -> None:
+        """Its POST went out in an earlier process, and no id of it is known: find out, before anything else goes out in its lane."""
+        self._post(live)
 
     def stop(self, live: Live, *, leaving: bool) -> None:
         """Send it no more. A POST that is out is awaited: for 10 s when the batch is being `leaving`, else for as long as it may last."""
         self._stopping = True
         if live.call is not None:
             (live.call.hurry if leaving else live.call.withdraw)(withdrawn())
+        if self.lanes.take_back(live):
+            self._failed(live, withdrawn())
         delay = self._delays.get(live)
         if delay is not None and delay.timer is not None:  # else its POST is out, and its end is told
             del self._delays[live]
@@ -110,25 +132,64 @@ class Starts:
 
     def _post(self, live: Live) -> None:
         live.out = False
+        self.lanes.enter(live)
+        self._under_way += 1
+        if self._book is None or live.intended:
+            self._send(live)
+        else:
+            live.request = live.request.with_tag()
+            self._book.intend(live, partial(self._intended, live))
+
+    def _intended(self, live: Live, error: Exception | None) -> None:
+        if self._ended:
+            return  # it was not sent, and whoever tears the batch down sees that
+        live.intended = error is None
+        if error is None and not self._stopping:
+            self._send(live)
+            return
+        self._over()
+        self._failed(live, error or withdrawn())
+
+    def _send(self, live: Live) -> None:
+        number = self.hold.number
+        earlier, live.earlier = live.earlier, None
         try:
-            live.call = call = self._desk().submit(self._project.id, live.request, ended=partial(self._answered, live, self.hold.number))
+            ended = partial(self._answered, live, number)
+            live.call = call = self._desk().submit(self._project.id, live.request, ended=ended, earlier=earlier)
         except Exception as error:  # noqa: BLE001 - what cannot even be sent ends like what was refused
-            self._found(live, self.hold.number, error)
+            self._over()
+            self._found(live, number, error)
             return
         live.request = call.request
-        self._under_way += 1
 
-    def _answered(self, live: Live, number: int, call: Call) -> None:
+    def _over(self) -> None:
         self._under_way -= 1
         self._room.set()
+
+    def _answered(self, live: Live, number: int, call: Call) -> None:
+        self._over()
         if self._ended:
             return  # whoever tears the batch down looks at the call itself
+        failure = call.failure()
+        if (
+            failure is None and self._book is not None
+        ):  # its call stays: until the id is written down, whoever tears the batch down needs it
+            self._book.started(live, call.task.result(), partial(self._noted, live, number, call))
+            return
         live.call, live.out = None, call.in_doubt
         try:
-            failure = call.failure()
             self._found(live, number, call.task.result() if failure is None else failure)
         except Exception as bug:  # noqa: BLE001 - in a callback nobody else would ever see it, and the batch would wait for ever
             self._broken(bug)
+
+    def _noted(self, live: Live, number: int, call: Call, error: Exception | None) -> None:
+        if self._ended:
+            return
+        live.call, live.out = None, call.in_doubt
+        self.lanes.leave(live)
+        self._found(live, number, call.task.result())
+        if error is not None:
+            self._broken(error)
 
     def _found(self, live: Live, number: int, found: str | Exception) -> None:
         """A POST that carried `number` has ended: with the run's id, or with an error."""
@@ -157,7 +218,19 @@ class Starts:
             return False
         delay = self._delays.setdefault(live, Delay())
         delay.give_up = now + self._rules.conflict_timeout if delay.give_up is None else delay.give_up
-        return self._waits(live, max(self.hold.until, min(now + 0.5 + next(delay.pauses), delay.give_up)))
+        waits = self._waits(live, max(self.hold.until, min(now + 0.5 + next(delay.pauses), delay.give_up)))
+        if waits and self._book is not None:  # else its lane would wait with it
+            live.intended = False
+            self._book.not_landed(live, partial(self._unintended, live))
+        return waits
+
+    def _unintended(self, live: Live, error: Exception | None) -> None:
+        if self._ended:
+            return
+        if not live.intended:
+            self.lanes.leave(live)
+        if error is not None:
+            self._broken(error)
 
     def _holds(self, failure: Exception, number: int, now: float) -> bool:
         """Hold all triggers because of this failure; False when that has been done for long enough."""

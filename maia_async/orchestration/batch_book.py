@@ -1,0 +1,109 @@
+"""What a batch with a journal writes down before it goes on, and what it makes of the rows of earlier processes. It sends nothing.
+
+durable before             is
+the POST goes out          the intent, with the tag that is sent and what the API's clock says
+the run is awaited         its id
+the outcome is shown       the outcome
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from attrs import define, evolve, field
+
+from maia_async.clock import utc_now
+from maia_async.errors import JournalMismatch, MaiaError
+from maia_async.models import ExecutionRequest, OutcomeState
+from maia_async.orchestration.batch_ledger import Live
+from maia_async.orchestration.journal import Ended, InputEnded, Intent, Journal, Plan, Resume, Row, Started, Write
+from maia_async.orchestration.outcomes import Outcome
+from maia_async.orchestration.trigger import Sent
+
+Done = Callable[[Exception | None], None]
+_RESUMED: Final = frozenset({Resume.LOOK_UP, Resume.ATTACH, Resume.REPLAY})
+
+
+@define(eq=False)
+class Book:
+    """The journal of one batch. Each write tells `done` when it is durable, or why it never will be."""
+
+    _journal: Journal
+    _server_time: Callable[[], float | None]
+    _rows: dict[int, Row] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rows = {row.index: row for row in self._journal.rows}
+
+    async def plan(self, requests: list[ExecutionRequest]) -> None:
+        """Write a whole input down. Raises JournalMismatch when the journal has another one."""
+        await self._journal.write(Plan.of(requests))
+
+    def requests(self) -> list[ExecutionRequest]:
+        """The input, as the journal has it. Raises JournalMismatch when it had not been read to its end."""
+        size = self._journal.meta.size
+        if size is None or [*self._rows] != list(range(size)):
+            reason = "does not hold the whole input, which had not been read to its end: resume with the input"
+            raise JournalMismatch(reason, path=self._journal.path)
+        return [row.given for row in self._rows.values()]
+
+    def resumed(self) -> list[Row]:
+        """The rows that earlier processes have begun: outcomes first, then what may have landed, then what runs."""
+        order = (Resume.REPLAY, Resume.LOOK_UP, Resume.ATTACH)
+        rows = [row for row in self._journal.rows if row.resume in _RESUMED]
+        return sorted(rows, key=lambda row: (order.index(row.resume), row.index))
+
+    def started_before(self) -> dict[tuple[str, str], list[str]]:
+        """The ids of the runs that earlier processes started, by environment and pipeline."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for row in self._rows.values():
+            if row.execution_id is not None:
+                found.setdefault((row.request.environment_name, row.request.pipeline_name), []).append(row.execution_id)
+        return found
+
+    def check(self, index: int, request: ExecutionRequest) -> None:
+        """Raises JournalMismatch when the journal has another request in that place."""
+        row = self._rows.get(index)
+        if row is not None:
+            row.check(request, path=self._journal.path)
+
+    def intend(self, live: Live, done: Done) -> None:
+        """Its POST is about to go out, with the tag that its request has now."""
+        tag = live.request.execution_tag
+        intent = Intent.of(
+            live.index, live.given, at=utc_now().isoformat(), tag=tag if isinstance(tag, str) else None, server_time=self._server_time()
+        )
+        self._write(intent, done)
+
+    def started(self, live: Live, execution_id: str, done: Done) -> None:
+        """Its run has this id."""
+        self._write(Started(live.index, execution_id, utc_now().isoformat()), done)
+
+    def not_landed(self, live: Live, done: Done) -> None:
+        """Its POST was refused, and will be made again later: until then nothing of it is in doubt."""
+        self._write(Ended.of(Outcome(index=live.index, request=live.given, state=OutcomeState.NOT_STARTED)), done)
+
+    def ended(self, live: Live, outcome: Outcome, done: Done) -> None:
+        """What became of it."""
+        self._write(Ended.of(evolve(outcome, request=live.given)), done)
+
+    def read(self, size: int, done: Done) -> None:
+        """The input has come to its end."""
+        self._write(InputEnded(size), done)
+
+    def _write(self, write: Write, done: Done) -> None:
+        try:
+            self._journal.submit(write, partial(_told, done))
+        except MaiaError as error:  # it is closed: whoever tears the batch down has all that there is
+            done(error)
+
+
+def sent_of(row: Row) -> Sent:
+    """When the POST of a row went out, as far as it was known."""
+    return Sent(at=row.server_time, wall=None if row.sent_at is None else row.sent_at.timestamp())
+
+
+def _told(done: Done, error: BaseException | None) -> None:
+    done(error if isinstance(error, Exception) or error is None else RuntimeError(repr(error)))
