@@ -76,6 +76,8 @@ class Store:
             for name, value in _SETTINGS:
                 database.execute(f"PRAGMA {name}={value}")
             database.execute(f"PRAGMA wal_autocheckpoint={schema.PAGES_TO_CHECKPOINT}")
+            # What a crash left half-written at the end of the log would stay there: one more torn write could make it whole again.
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise JournalError(f"cannot be opened: {error}", path=path) from None
         if mode != "wal":
