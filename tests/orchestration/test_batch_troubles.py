@@ -185,7 +185,8 @@ async def test_requests_that_wait_for_a_tag_do_not_hold_up_more_of_the_input_tha
         signal.set()
         rest = [outcome.state.value async for outcome in batch]
 
-    assert rest == ["NOT_STARTED"] * 70
+    assert len(rest) == 70
+    assert set(rest) <= {"NOT_STARTED", "REJECTED"}  # one whose POST is out when the signal comes gets its answer
 
 
 # on_failure="cancel" in full

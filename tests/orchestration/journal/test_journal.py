@@ -222,8 +222,9 @@ def test_another_loop_is_refused(path: Path) -> None:
             await journal.intent(0, request(0), tag="t")
 
     asyncio.run(use())
-    journal._store._lock.release()  # type: ignore[union-attr]  # it is open
+    journal._thread._jobs.put((journal._store.close, lambda value, error: None))  # its loop is gone, and nobody is told
     journal._thread._jobs.put(None)
+    journal._thread._thread.join()
 
 
 def test_cancelled_at_every_step_the_caller_knows_what_was_written_and_nothing_is_left(tmp_path: Path) -> None:
