@@ -42,7 +42,7 @@ from maia_async.problems import FieldProblem
 from maia_async.retrying import RetryBudget
 from maia_async.secrets import Secret
 from maia_async.session import Session
-from maia_async.wire.answers import error_of, may_send_again
+from maia_async.wire.answers import error_of, may_send_again, page_in
 from maia_async.wire.codec import parse_json
 from maia_async.wire.landing import Landing, landing_of
 from maia_async.wire.operations import Query
@@ -315,6 +315,13 @@ def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
     except DecodeError as error:
         failure = error.at(spec.method, spec.path, reply.status)
     raise failure
+
+
+def accepted(spec: RequestSpec, reply: Reply) -> None:
+    """For a command, whose 2xx promises no body. Raises DecodeError when it is a page: then nobody says that it was carried out."""
+    page = page_in(reply)
+    if page is not None:
+        raise DecodeError([page], method=spec.method, path=spec.path, status=reply.status)
 
 
 def _written(query: Query) -> str:

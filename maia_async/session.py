@@ -20,6 +20,7 @@ from yarl import URL
 from maia_async.errors import ConnectFailed, DecodeError, Disconnected, MaiaError, MisuseError, RequestTimedOut, SessionClosed
 from maia_async.policies import Timeouts
 from maia_async.secrets import Secret
+from maia_async.tasks import is_being_cancelled
 from maia_async.wire.requests import Reply
 
 # anyio loads its backend at the first cancel scope: a stall of 15 ms inside somebody's running loop.
@@ -49,6 +50,7 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._closing = asyncio.Event()
+        self._on_loan: set[anyio.CancelScope] = set()  # one for each request through a borrowed session
 
     @property
     def closed(self) -> bool:
@@ -78,6 +80,20 @@ class Session:
 
         Raises ConnectFailed (nothing was sent), RequestTimedOut, Disconnected, DecodeError (the answer is too large), SessionClosed.
         """
+        if self._borrowed is None:
+            return await self._send(method, url, headers, authorization, body)
+        # Our close leaves a borrowed session open: without this its requests would go on until `Timeouts.total`.
+        with anyio.CancelScope() as scope:
+            self._on_loan.add(scope)
+            try:
+                return await self._send(method, url, headers, authorization, body)
+            finally:
+                self._on_loan.discard(scope)
+        raise SessionClosed
+
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str] | None, authorization: Secret | None, body: bytes | Secret | None
+    ) -> Reply:
         http = self._open()
         failure: MaiaError
         try:
@@ -98,10 +114,15 @@ class Session:
             failure = carried.error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _ours(error)
+        except asyncio.CancelledError:
+            # A connector that is closed cancels its lookups of names, and whoever waits for one would seem to be cancelled himself.
+            if not http.closed or is_being_cancelled():
+                raise
+            failure = self._gone()
         except RuntimeError:
             if not http.closed:
                 raise
-            failure = SessionClosed("the aiohttp session of this client is closed")
+            failure = self._gone()
         # Raised out here, so that no aiohttp error, whose repr prints the request's headers, hangs on ours as its context.
         raise failure
 
@@ -112,12 +133,17 @@ class Session:
             raise SessionClosed
 
     async def aclose(self) -> None:
-        """Close the connections that we own. Closing twice does nothing."""
+        """Close the connections that we own, and end the requests on those that we do not. Closing twice does nothing."""
         self._closed = True
         self._closing.set()
+        for scope in tuple(self._on_loan):
+            scope.cancel()
         http, self._http = self._http, None
         if http is not None and http is not self._borrowed:
             await http.close()
+
+    def _gone(self) -> SessionClosed:
+        return SessionClosed() if self._closed else SessionClosed("the aiohttp session of this client is closed")
 
     def _open(self) -> aiohttp.ClientSession:
         self.check_usable()

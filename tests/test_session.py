@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
 from scripted import Scripted, Step, answer, close, garbage, gzip_bomb, html, redirect, reset, stall, texts, truncated
 from virtual_time import VirtualLoop
@@ -365,6 +366,49 @@ async def test_an_injected_session_that_its_owner_closed() -> None:
         with pytest.raises(SessionClosed, match="the aiohttp session of this client is closed"):
             await session.send("GET", f"{server.url}/x")
         assert server.connections == 0
+
+
+async def test_closing_ends_requests_on_a_borrowed_session_and_leaves_it_open() -> None:
+    async with Scripted(stall(), answer()) as server, aiohttp.ClientSession() as theirs, anyio.create_task_group() as group:
+        session = Session(timeout=Timeouts(), http=theirs)
+        start = anyio.current_time()
+
+        async def ask() -> None:
+            with pytest.raises(SessionClosed):
+                await session.send("GET", f"{server.url}/x")
+            assert anyio.current_time() - start == pytest.approx(1)
+
+        group.start_soon(ask)
+        await anyio.sleep(1)
+        await session.aclose()
+        async with theirs.get(f"{server.url}/own") as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize("whose", ["ours", "theirs"])
+async def test_closing_under_a_lookup_of_a_name_is_no_cancellation_of_who_asked(whose: str) -> None:
+    """The library below cancels the lookups of a connector that is closed, and passes that on to whoever waits for one."""
+
+    class Names(AbstractResolver):
+        async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+            await asyncio.Event().wait()
+            return []
+
+        async def close(self) -> None:
+            pass
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Names())) as http:
+        session = Session(timeout=Timeouts(), http=None if whose == "ours" else http)
+        session._http = http
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                with pytest.raises(SessionClosed, match="this Maia client" if whose == "ours" else "the aiohttp session"):
+                    await session.send("GET", "https://maia.test/x")
+
+            group.start_soon(ask)
+            await anyio.sleep(1)
+            await (session.aclose() if whose == "ours" else http.close())
 
 
 async def test_its_own_session_opens_late_and_closes_without_a_word(recwarn: pytest.WarningsRecorder) -> None:

@@ -16,7 +16,7 @@ from attrs import define
 from maia_async import errors
 from maia_async.clock import utc_now
 from maia_async.events import ExecutionChanged
-from maia_async.exchange import decoded
+from maia_async.exchange import accepted, decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
@@ -253,9 +253,10 @@ class PipelineExecution:
         """Ask Maia to cancel the run (`force`: forcefully). Returns when the request is accepted, not when the run has ended.
 
         What a finished run answers is not documented: expect Conflict, BadRequest or NotFound; `cancel_and_confirm` sorts it out.
+        So does a run that has ended by an earlier try of ours, whose answer was lost. Raises DecodeError for a page with 2xx.
         """
         spec = operations.cancel_execution(self.project_id, self.id, force=force)
-        await self._runtime.exchange.call(spec, Lane.CANCEL)
+        accepted(spec, await self._runtime.exchange.call(spec, Lane.CANCEL))
         self._runtime.watcher.hasten(self.watched)
 
     async def cancel_and_confirm(self, timeout: float = 60.0, *, force: bool = False) -> ExecutionDetails:

@@ -15,6 +15,7 @@ from attrs import define, field
 from maia_async import errors
 from maia_async.clock import utc_now
 from maia_async.events import StreamingChanged
+from maia_async.exchange import accepted
 from maia_async.governor import Lane
 from maia_async.models.streaming import StreamingPipelineDefinition, StreamingState, definition_problems
 from maia_async.policies import PollPolicy
@@ -169,7 +170,7 @@ class StreamingPipeline:
 
         spec = streaming.delete_streaming_pipeline(self.project_id, self.id)
         try:
-            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=in_doubt)
+            accepted(spec, await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=in_doubt))
         except errors.NotFound:
             if not lost:
                 raise
@@ -250,7 +251,7 @@ class StreamingPipeline:
 
         failure: BaseException | None = None
         try:
-            await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=note)
+            accepted(spec, await self._runtime.exchange.call(spec, Lane.TRIGGER, in_doubt=note))
         except BaseException as error:
             failure = error
             raise

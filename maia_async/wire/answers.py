@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import Final
 
 from maia_async import errors
-from maia_async.wire.problem import plain, read_problem
+from maia_async.wire.problem import first_line, plain, read_problem
 from maia_async.wire.requests import Reply, RequestSpec
 from maia_async.wire.retry_after import parse_retry_after
 
@@ -59,6 +59,13 @@ def error_of(reply: Reply, *, method: str, path: str) -> errors.ResponseError | 
         request_id=_request_id(reply),
         retry_after=parse_retry_after(reply.headers.get("retry-after"), reply.headers.get("date")),
     )
+
+
+def page_in(reply: Reply) -> str | None:
+    """What is wrong with a 2xx to a command: any body will do, but a page is no answer of the API, such as a proxy's sign-in."""
+    if reply.body.lstrip()[:1] != b"<":
+        return None
+    return f"$: the answer is HTML: {first_line(reply.body)[:100]}"
 
 
 def may_send_again(spec: RequestSpec, error: errors.MaiaError) -> bool:
