@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 import anyio
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 
 from maia_async.config import AUDIENCE, checked_url
 from maia_async.errors import ConfigurationError, DecodeError, MaiaError
@@ -43,31 +43,32 @@ class Auth(Protocol):
         """Do not give this value again: it was answered with 401. If nothing else can be given, do nothing."""
 
 
-def _clean(name: str, value: Any) -> Secret:
-    """A text fit for a header. A stray newline in it would otherwise be printed by the HTTP library's complaint."""
-    if isinstance(value, Secret):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if not text or not text.isascii() or any(ord(char) <= 32 or ord(char) == 127 for char in text):
-        raise ConfigurationError(f"{name} must be text without spaces or control characters (its value is not shown)")
-    return Secret(text)
+def _one_word(_instance: Any, attribute: Attribute[Any], value: Secret) -> None:
+    """Fit for a header. A stray newline in it would otherwise be printed by the HTTP library's complaint."""
+    if not value.is_one_word:
+        raise ConfigurationError(f"{attribute.name} must be text without spaces or control characters (its value is not shown)")
 
 
-def _token(value: Any) -> Secret:
-    return _clean("token", value)
+def _in_a_form(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} must be text and not empty")
+    if not value.strip().isprintable():  # half a surrogate pair would fail where the form is written, with the secret in that frame
+        raise ConfigurationError(f"{name} must not contain control characters")
 
 
-def _client_secret(value: Any) -> Secret:
-    return _clean("client_secret", value)
-
-
-@frozen
+# Both have an `__init__` of their own, because a traceback shows the arguments of the one that attrs would write.
+@frozen(init=False)
 class StaticToken:
     """A bearer token that somebody else renews; after a 401 there is nothing else to give."""
 
     ready: ClassVar[bool] = True
 
-    token: Secret = field(converter=_token, repr=False)
+    token: Secret = field(validator=_one_word, repr=False)
+
+    def __init__(self, token: str | Secret) -> None:
+        secret = Secret.of(token)
+        del token
+        self.__attrs_init__(secret)
 
     async def authorization(self) -> str:
         """`Bearer` and the token."""
@@ -77,18 +78,26 @@ class StaticToken:
         """Nothing can be done about it here."""
 
 
-@frozen
+@frozen(init=False)
 class ClientCredentials:
     """API credentials. `token_url` None: the client's, else the vendor's, which is the same for all regions."""
 
     client_id: str
-    client_secret: Secret = field(converter=_client_secret, repr=False)
+    client_secret: Secret = field(validator=_one_word, repr=False)
     token_url: str | None = field(default=None, kw_only=True)
     audience: str | None = field(default=AUDIENCE, kw_only=True)
 
+    def __init__(
+        self, client_id: str, client_secret: str | Secret, *, token_url: str | None = None, audience: str | None = AUDIENCE
+    ) -> None:
+        secret = Secret.of(client_secret)
+        del client_secret
+        self.__attrs_init__(client_id, secret, token_url=token_url, audience=audience)
+
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.client_id, str) or not self.client_id.strip():
-            raise ConfigurationError("client_id must be text and not empty")
+        _in_a_form("client_id", self.client_id)
+        if self.audience is not None:
+            _in_a_form("audience", self.audience)
         if self.token_url is not None:
             checked_url(self.token_url, name="token_url")
 
@@ -119,10 +128,9 @@ def read_token(data: Any) -> Token:
     kind = data.get("token_type")
     if kind is not None and str(kind).lower() != "bearer":
         raise DecodeError(["$.token_type: expected Bearer"])
-    try:
-        secret = _clean("access_token", data["access_token"])
-    except ConfigurationError as error:
-        raise DecodeError([f"$.access_token: {error}"]) from None
+    secret = Secret.of(data["access_token"])
+    if not secret.is_one_word:
+        raise DecodeError(["$.access_token: access_token must be text without spaces or control characters (its value is not shown)"])
     return Token(Secret(f"Bearer {secret.reveal()}"), _seconds(data.get("expires_in")))
 
 

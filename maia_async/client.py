@@ -16,6 +16,7 @@ from maia_async.errors import ConfigurationError, InvalidRequest
 from maia_async.events import Observer, SweepBegun
 from maia_async.exchange import Exchange
 from maia_async.governor import Governor, Lane
+from maia_async.home import Home
 from maia_async.models import Response
 from maia_async.observers import Observers
 from maia_async.orchestration.trigger import Patience, TriggerDesk
@@ -67,8 +68,9 @@ class Maia:
         self.base_url = checked_base_url(base_url) if base_url is not None else Region.parse(region).base_url
         self.trigger_policy = trigger
         self._observers = Observers(observers)
-        self._owner = TaskOwner()
-        self._session = Session(timeout=timeout, http=http)
+        self._home = Home()
+        self._owner = TaskOwner(self._home)
+        self._session = Session(timeout=timeout, http=http, home=self._home)
         self._governor = Governor(rate_limit)
         self._exchange = Exchange(
             session=self._session,
@@ -106,11 +108,14 @@ class Maia:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
         """A client from `MAIA_TOKEN`, or `MAIA_CLIENT_ID` and `MAIA_CLIENT_SECRET`; `MAIA_REGION`, `MAIA_BASE_URL`, `MAIA_TOKEN_URL`,
-        `MAIA_PROJECT_ID`. `overrides` are arguments of the constructor and win.
+        `MAIA_PROJECT_ID`. `overrides` are arguments of the constructor and win. `MAIA_TOKEN_FILE` and `MAIA_CLIENT_SECRET_FILE` name
+        files with the secret instead, which only their owner can read (mode 0600).
 
         Raises ConfigurationError that says which variables to set.
         """  # noqa: D205 - the list of variables is the summary
-        settings = Settings.from_env(os.environ if environ is None else environ, needs_credentials="auth" not in overrides)
+        source = [os.environ if environ is None else environ]
+        del environ  # a traceback shows local variables
+        settings = Settings.from_env(source.pop(), needs_credentials="auth" not in overrides)
         found: dict[str, Any] = {
             "region": settings.region,
             "base_url": settings.base_url,
@@ -200,8 +205,14 @@ class Maia:
     async def aclose(self) -> None:
         """Close: waits end with SessionClosed, triggers and cancels under way get 10 s, then nothing of ours runs.
 
-        It may be called from another task than the one that opened, and more than once.
+        It may be called from another task than the one that opened, and more than once. In a forked child it leaves the parent's
+        connections alone. Raises MisuseError in another event loop while the client's own may still run.
         """
+        if self._home.is_forked:
+            self._session.disown()
+            return
+        if not self._home.is_over and not self._session.closed:
+            self._home.check()
         # Read from the bottom up. Each step is taken even when a cancellation ends the one before it.
         async with AsyncExitStack() as steps:
             steps.push_async_callback(self._session.aclose)

@@ -1,4 +1,6 @@
-"""Where Maia is and who we are there: addresses checked, environment variables read from a mapping that is handed in; no I/O.
+"""Where Maia is and who we are there: addresses checked, variables read from a mapping that is handed in, and files that these name.
+
+Nothing is sent, nothing is written, and no message or traceback shows a secret or the mapping.
 
 Hosts: EU1 and US1 are the published servers; AU1 is in the vendor's Terraform provider only (API survey, section 1).
 """
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from maia_async.errors import ConfigurationError
+from maia_async.secretfiles import read_secret
+from maia_async.secrets import Secret
 
 TOKEN_URL: Final = "https://id.core.matillion.com/oauth/dpc/token"  # noqa: S105 - an address, not a secret
 AUDIENCE: Final = "https://api.matillion.com"
@@ -85,13 +89,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _secret(value: str | Secret | None) -> Secret | None:
+    return None if value is None else Secret.of(value)
+
+
 @frozen(kw_only=True)
 class Settings:
     """What the environment says. Exactly one kind of credentials is set: `token`, or `client_id` with `client_secret`."""
 
-    token: str | None = field(default=None, repr=False)
+    token: Secret | None = field(default=None, repr=False, converter=_secret)
     client_id: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
+    client_secret: Secret | None = field(default=None, repr=False, converter=_secret)
     region: Region | None = None
     base_url: str | None = None
     token_url: str | None = None
@@ -101,23 +109,26 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str], *, needs_credentials: bool = True) -> Settings:
         """Settings from `MAIA_*` variables; an empty variable counts as unset. Without `needs_credentials` none are read.
 
+        `MAIA_TOKEN_FILE` and `MAIA_CLIENT_SECRET_FILE` name files that hold the secret instead; see `secretfiles.py`.
         Raises ConfigurationError, naming the variables, when no credentials are set, when both kinds are, or when one half is missing.
         """
         get = {key: environ.get(f"MAIA_{key}", "").strip() or None for key in _VARIABLES}
-        if not needs_credentials:
-            get.update(TOKEN=None, CLIENT_ID=None, CLIENT_SECRET=None)
-        elif get["TOKEN"] and (get["CLIENT_ID"] or get["CLIENT_SECRET"]):
+        secrets = {key: Secret.of(environ.get(f"MAIA_{key}")) for key in _SECRETS}
+        del environ  # a traceback shows local variables
+        token, client_secret = (_held(key, secrets[key], get[f"{key}_FILE"]) if needs_credentials else None for key in _SECRETS)
+        client_id = get["CLIENT_ID"] if needs_credentials else None
+        if token and (client_id or client_secret):
             raise ConfigurationError("both MAIA_TOKEN and MAIA_CLIENT_ID/MAIA_CLIENT_SECRET are set: unset one kind")
-        elif not get["TOKEN"]:
-            if not get["CLIENT_ID"] and not get["CLIENT_SECRET"]:
+        if needs_credentials and not token:
+            if not client_id and not client_secret:
                 raise ConfigurationError("no credentials: set MAIA_CLIENT_ID and MAIA_CLIENT_SECRET, or MAIA_TOKEN")
-            for key in ("CLIENT_ID", "CLIENT_SECRET"):
-                if not get[key]:
+            for key, half in (("CLIENT_ID", client_id), ("CLIENT_SECRET", client_secret)):
+                if not half:
                     raise ConfigurationError(f"MAIA_{key} is not set, and its other half is: set both")
         return cls(
-            token=get["TOKEN"],
-            client_id=get["CLIENT_ID"],
-            client_secret=get["CLIENT_SECRET"],
+            token=token,
+            client_id=client_id,
+            client_secret=client_secret,
             region=Region.parse(get["REGION"]) if get["REGION"] else None,
             base_url=checked_base_url(get["BASE_URL"]) if get["BASE_URL"] else None,
             token_url=checked_url(get["TOKEN_URL"], name="token_url") if get["TOKEN_URL"] else None,
@@ -125,4 +136,12 @@ class Settings:
         )
 
 
-_VARIABLES: Final = ("TOKEN", "CLIENT_ID", "CLIENT_SECRET", "REGION", "BASE_URL", "TOKEN_URL", "PROJECT_ID")
+def _held(key: str, given: Secret, path: str | None) -> Secret | None:
+    """The secret of `MAIA_{key}`, or of the file that `MAIA_{key}_FILE` names; None when neither is set."""
+    if given and path is not None:
+        raise ConfigurationError(f"both MAIA_{key} and MAIA_{key}_FILE are set: unset one")
+    return read_secret(path, name=f"MAIA_{key}_FILE") if path is not None else given or None
+
+
+_SECRETS: Final = ("TOKEN", "CLIENT_SECRET")
+_VARIABLES: Final = ("CLIENT_ID", "REGION", "BASE_URL", "TOKEN_URL", "PROJECT_ID", *(f"{key}_FILE" for key in _SECRETS))

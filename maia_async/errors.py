@@ -31,7 +31,8 @@
        ├─ ExecutionFailed   ExecutionCancelled   ExecutionSkipped   ExecutionForbidden
 
 Whatever ended a wait for a run has `.reference`, from which another process goes on: see `Maia.execution_from`.
-No error holds a token, a secret or a request header. `maia_async` never wraps its errors in an exception group.
+No error holds a token, a secret or a request header, and the text of each is one printable line, since it ends up in logs and on terminals.
+`maia_async` never wraps its errors in an exception group.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ class MaiaError(Exception):
     """
 
     execution: Any = None
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     @property
     def reference(self) -> str | None:
@@ -103,7 +107,7 @@ class TransportError(MaiaError):
         return self
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}: {self.reason}" if self.method else self.reason
+        return printable(f"{self.method} {self.path}: {self.reason}" if self.method else self.reason)
 
 
 class ConnectFailed(TransportError):
@@ -213,7 +217,7 @@ class DecodeError(MaiaError):
 
     def __str__(self) -> str:
         where = f"{self.method} {self.path}: " if self.method else ""
-        return f"{where}cannot read the answer: {'; '.join(self.problems)}"
+        return printable(f"{where}cannot read the answer: {'; '.join(self.problems)}")
 
 
 class TriggerOutcomeUnknown(MaiaError):
@@ -338,7 +342,7 @@ class ReplayedError(MaiaError):
         self.kind = kind
 
     def __str__(self) -> str:
-        return str(self.args[0]) or self.kind
+        return printable(str(self.args[0]) or self.kind)
 
 
 class ExecutionUnsuccessful(MaiaError):
@@ -369,6 +373,13 @@ class ExecutionForbidden(ExecutionUnsuccessful):
     """FORBIDDEN: a restricted runner's allow list no longer permits this project and environment."""
 
 
+def printable(text: str) -> str:
+    r"""`text` on one line, with an escape such as `\x1b` for what cannot be printed: names, ids and messages may hold what they like."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _printable(text: str) -> str:
-    """Text of a pipeline on one line: it ends up in logs and on terminals, and a pipeline may print what it likes."""
+    """A message of a pipeline, which may have lines of its own, on one line."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -116,9 +116,10 @@ class Exchange:
 
         tries: instead of the policy's. ride_out: wait through any pause. in_doubt: told True just before an attempt
         goes out, and False when its answer shows that it was not carried out; what it was told last holds when this raises.
-        Raises InvalidRequest (what no URL or JSON can carry), TransportError, ResponseError, SessionClosed, and what getting a token
-        raises.
+        Raises InvalidRequest (what no URL or JSON can carry), TransportError, ResponseError, SessionClosed, MisuseError, and what getting
+        a token raises.
         """
+        self.session.check_usable()  # before the budget: its queues belong to one loop, too
         url = self.base_url + spec.path + (_written(spec.query) if spec.query else "")
         body = None if spec.json is None else _encoded(spec.json)
         outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt)
@@ -198,7 +199,8 @@ class Exchange:
             slot.answered()
             return reply
         if secret is not None:  # whatever else it is, its text may be quoted in an error
-            reply = Reply(status=reply.status, headers=reply.headers, body=secret.scrub(reply.body))
+            headers = {name.lower(): secret.scrub_text(value) for name, value in reply.headers.items()} if not fine else reply.headers
+            reply = Reply(status=reply.status, headers=headers, body=secret.scrub(reply.body))
         error = error_of(reply, method=method, path=path)
         if isinstance(error, RateLimited):
             pause = slot.refused(error.retry_after)
@@ -314,7 +316,10 @@ def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
         return decode(parse_json(reply.body))
     except DecodeError as error:
         failure = error.at(spec.method, spec.path, reply.status)
-    raise failure
+    # A broken answer may hold anything: it is in the parser's own error and frames, and perhaps in `decode`.
+    del decode
+    failure.__context__ = None
+    raise failure.with_traceback(None)
 
 
 def accepted(spec: RequestSpec, reply: Reply) -> None:

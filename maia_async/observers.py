@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from maia_async.clock import utc_now
 from maia_async.events import Event, Observer, UnknownValueSeen
+from maia_async.logs import logger
 from maia_async.models import OpenEnum
-
-logger = logging.getLogger("maia_async")
 
 
 class Observers:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -19,12 +18,12 @@ from queue import SimpleQueue
 from typing import Any, Final, Literal, TypeVar
 
 from maia_async.errors import MisuseError
+from maia_async.logs import logger
 from maia_async.tasks import settle
 
 T = TypeVar("T")
 Told = Callable[[Any, BaseException | None], None]
 CLOSE_BOUND: Final = 10.0
-logger = logging.getLogger("maia_async")
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Literal["thread_started", "thread_ended"]) -> None:

@@ -5,7 +5,10 @@ It exists so that a traceback that prints local variables, as error trackers do,
 
 from __future__ import annotations
 
+import json
+from html import escape
 from typing import Final, NoReturn
+from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 
@@ -22,15 +25,39 @@ class Secret:
         """The text itself: use it in the expression that needs it and keep it in no variable."""
         return self._text
 
+    @classmethod
+    def of(cls, value: object) -> Secret:
+        """`value` without the white space around it; what is no text becomes an empty one. It raises nothing, and so is in no traceback."""
+        return value if isinstance(value, Secret) else cls(value.strip() if isinstance(value, str) else "")
+
     @property
     def fits_header(self) -> bool:
         """Whether it can be sent in a header as it is; a line break in it would begin another header."""
         return isinstance(self._text, str) and bool(self._text) and self._text.isascii() and self._text.isprintable()
 
+    @property
+    def is_one_word(self) -> bool:
+        """Whether it is ASCII without spaces and control characters, as every token is."""
+        return self.fits_header and " " not in self._text
+
     def scrub(self, body: bytes) -> bytes:
-        """`body` with the secret masked, for answers that echo what was sent. Very short secrets are not looked for."""
-        bare = self._text.removeprefix("Bearer ").encode()
-        return body.replace(bare, MASK.encode()) if len(bare) >= 8 else body
+        """`body` with the secret masked, for answers that echo what was sent: as it is, in JSON, in a form or a page, or in one
+        of these inside another. Very short ones are not looked for.
+        """  # noqa: D205 - the forms belong to the rule
+        bare = self._text.removeprefix("Bearer ")
+        if len(bare) < 8:
+            return body
+        for form in sorted(_twice_written(bare), key=len, reverse=True):
+            body = body.replace(form.encode(errors="replace"), MASK.encode())
+        return body
+
+    def scrub_text(self, text: str) -> str:
+        """The same for a text, such as a header."""
+        return self.scrub(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def __bool__(self) -> bool:
+        """Whether there is any text."""
+        return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
@@ -45,3 +72,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+def _written(text: str) -> set[str]:
+    """How a server may write it. One of letters and digits has one form only."""
+    return {text, json.dumps(text)[1:-1], repr(text)[1:-1], escape(text), quote(text), quote(text, safe=""), quote_plus(text)}
+
+
+def _twice_written(text: str) -> set[str]:
+    return {outer for inner in _written(text) for outer in _written(inner)}

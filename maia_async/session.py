@@ -17,7 +17,8 @@ import aiohttp
 import anyio
 from yarl import URL
 
-from maia_async.errors import ConnectFailed, DecodeError, Disconnected, MaiaError, MisuseError, RequestTimedOut, SessionClosed
+from maia_async.errors import ConnectFailed, DecodeError, Disconnected, MaiaError, RequestTimedOut, SessionClosed
+from maia_async.home import Home
 from maia_async.policies import Timeouts
 from maia_async.secrets import Secret
 from maia_async.tasks import is_being_cancelled
@@ -26,6 +27,7 @@ from maia_async.wire.requests import Reply
 # anyio loads its backend at the first cancel scope: a stall of 15 ms inside somebody's running loop.
 import_module("anyio._backends._asyncio")
 MAX_BODY: Final = 32 * 1024 * 1024
+_INHERITED: Final[list[object]] = []
 POOL: Final = 120  # the governor lets at most this many requests fly, so nobody waits for a connection with a timeout running
 
 
@@ -39,7 +41,9 @@ class _Broken(Exception):
 class Session:
     """Owns an `aiohttp.ClientSession`, or borrows the caller's and never closes that. Opens at the first request, in that loop."""
 
-    def __init__(self, *, timeout: Timeouts, http: aiohttp.ClientSession | None = None, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, *, timeout: Timeouts, http: aiohttp.ClientSession | None = None, max_body: int = MAX_BODY, home: Home | None = None
+    ) -> None:
         self._borrowed = http
         self._http = http
         self._max_body = max_body
@@ -47,7 +51,7 @@ class Session:
         self._timeout = aiohttp.ClientTimeout(total=timeout.total, sock_connect=timeout.connect, ceil_threshold=1e9)
         # There is no public way to read a session's middlewares, and giving ours replaces them.
         self._theirs: Sequence[Any] = tuple(getattr(http, "_middlewares", ()) or ())
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._home = home or Home()
         self._closed = False
         self._closing = asyncio.Event()
         self._on_loan: set[anyio.CancelScope] = set()  # one for each request through a borrowed session
@@ -58,14 +62,10 @@ class Session:
         return self._closed
 
     def check_usable(self) -> None:
-        """Raises SessionClosed after close, MisuseError in another event loop than the one of the first use."""
+        """Raises SessionClosed after close, MisuseError anywhere but where it lives (see `home.py`)."""
         if self._closed:
             raise SessionClosed
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise MisuseError("this Maia client was opened in another event loop: make one client for each loop")
+        self._home.check()
 
     async def send(
         self,
@@ -80,22 +80,29 @@ class Session:
 
         Raises ConnectFailed (nothing was sent), RequestTimedOut, Disconnected, DecodeError (the answer is too large), SessionClosed.
         """
-        if self._borrowed is None:
-            return await self._send(method, url, headers, authorization, body)
-        # Our close leaves a borrowed session open: without this its requests would go on until `Timeouts.total`.
+        answer = await (self._answer if self._borrowed is None else self._lent)(method, url, headers, authorization, body)
+        # Raised out here: no aiohttp error hangs on ours as its context, and no frame of its traceback holds the response. Both print
+        # headers in their reprs: the request's with the token, and what a server may have echoed.
+        if isinstance(answer, MaiaError):
+            raise answer
+        return answer
+
+    async def _lent(
+        self, method: str, url: str, headers: dict[str, str] | None, authorization: Secret | None, body: bytes | Secret | None
+    ) -> Reply | MaiaError:
+        """The same on a borrowed session. Our close leaves that open: without a scope its requests would go on until `Timeouts.total`."""
         with anyio.CancelScope() as scope:
             self._on_loan.add(scope)
             try:
-                return await self._send(method, url, headers, authorization, body)
+                return await self._answer(method, url, headers, authorization, body)
             finally:
                 self._on_loan.discard(scope)
-        raise SessionClosed
+        return SessionClosed()
 
-    async def _send(
+    async def _answer(
         self, method: str, url: str, headers: dict[str, str] | None, authorization: Secret | None, body: bytes | Secret | None
-    ) -> Reply:
+    ) -> Reply | MaiaError:
         http = self._open()
-        failure: MaiaError
         try:
             async with http.request(
                 method,
@@ -109,22 +116,23 @@ class Session:
                 timeout=self._timeout,
                 middlewares=(_guard(authorization), *self._theirs),
             ) as response:
-                return Reply(status=response.status, headers=response.headers, body=await self._read(response))
+                content = await self._read(response)
+                if content is None:
+                    return DecodeError([f"$: the answer is larger than {self._max_body} bytes"], status=response.status)
+                return Reply(status=response.status, headers=response.headers, body=content)
         except _Broken as carried:
-            failure = carried.error
+            return carried.error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _ours(error)
+            return _ours(error)
         except asyncio.CancelledError:
             # A connector that is closed cancels its lookups of names, and whoever waits for one would seem to be cancelled himself.
             if not http.closed or is_being_cancelled():
                 raise
-            failure = self._gone()
+            return self._gone()
         except RuntimeError:
             if not http.closed:
                 raise
-            failure = self._gone()
-        # Raised out here, so that no aiohttp error, whose repr prints the request's headers, hangs on ours as its context.
-        raise failure
+            return self._gone()
 
     async def sleep(self, seconds: float) -> None:
         """Wait between two attempts. Raises SessionClosed as soon as the client is closed, and not at the end of the wait."""
@@ -145,6 +153,13 @@ class Session:
     def _gone(self) -> SessionClosed:
         return SessionClosed() if self._closed else SessionClosed("the aiohttp session of this client is closed")
 
+    def disown(self) -> None:
+        """Be closed without touching a connection: in a forked child they are the parent's, and so is the selector that watches them."""
+        self._closed = True
+        if self._http is not None:
+            _INHERITED.append(self._http)  # never collected, for aiohttp closes then what it holds
+        self._http = None
+
     def _open(self) -> aiohttp.ClientSession:
         self.check_usable()
         if self._http is None:
@@ -158,14 +173,15 @@ class Session:
             )
         return self._http
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """The body; None when it is larger than the bound."""
         chunks: list[bytes] = []
         size = 0
         while chunk := await response.content.readany():  # decoded bytes: a small gzip body can become a large one
             size += len(chunk)
             if size > self._max_body:
                 response.close()
-                raise DecodeError([f"$: the answer is larger than {self._max_body} bytes"], status=response.status)
+                return None
             chunks.append(chunk)
         return b"".join(chunks)
 

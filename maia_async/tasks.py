@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Final, TypeVar
@@ -16,18 +15,20 @@ from typing import Any, Final, TypeVar
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from maia_async.errors import SessionClosed
+from maia_async.errors import MisuseError, SessionClosed
+from maia_async.home import Home
+from maia_async.logs import logger
 
 T = TypeVar("T")
 FINISH_BOUND: Final = 10.0
 CLOSE_BOUND: Final = FINISH_BOUND + 1.0  # tasks that bound themselves end by themselves
-logger = logging.getLogger("maia_async")
 
 
 class TaskOwner:
-    """Starts, remembers and ends tasks. Lives in one event loop."""
+    """Starts, remembers and ends tasks. Lives where its `home` is."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Home | None = None) -> None:
+        self.home = home or Home()
         self._tasks: dict[asyncio.Task[Any], Callable[[asyncio.Task[Any]], None] | None] = {}
         self._finishing: dict[asyncio.Task[Any], Callable[[], bool]] = {}
         self._closed = False
@@ -49,11 +50,15 @@ class TaskOwner:
 
         finishes: `aclose()` gives it `CLOSE_BOUND` seconds to come to its end instead of cancelling it at once; a callable is asked then.
         ended: called when the task is done; cheaper than a done callback beside ours. It must not raise.
-        Raises SessionClosed after `aclose()`.
+        Raises SessionClosed after `aclose()`, and MisuseError anywhere but at home.
         """
-        if self._closed:
+        try:
+            if self._closed:
+                raise SessionClosed
+            self.home.check()
+        except MisuseError:  # both are
             coroutine.close()
-            raise SessionClosed
+            raise
         task = asyncio.get_running_loop().create_task(coroutine, name=f"maia_async {name}", context=Context())
         self._tasks[task] = ended
         if finishes:

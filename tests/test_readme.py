@@ -1,4 +1,7 @@
-"""Every code block of the README is run: Python against the emulator in virtual time, commands in process, the set-up by `.ci/run`."""
+"""Every code block of the README is run: Python against the emulator in virtual time, commands in process, the set-up by `.ci/run`.
+
+A Python block whose first line is the name of a test file, such as `# test_nightly.py`, is that file: pytest runs it, with our plugin.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from other_suites import suite
 
 import maia_async
 from maia_async import errors
@@ -21,7 +25,9 @@ from maia_async.emulator.scenario import STREAMING_PROJECT
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+TEST_FILE = re.compile(r"# (test_\w+\.py)\n")
+PYTHON = [text for kind, text in BLOCKS if kind == "python" and not TEST_FILE.match(text)]
+TEST_FILES = [text for kind, text in BLOCKS if kind == "python" and TEST_FILE.match(text)]
 SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.strip().splitlines()]
 
 
@@ -64,6 +70,16 @@ async def test_the_python_blocks_run(
         assert emulator.control.requests(method="POST", path_contains="/v1/")
     assert capsys.readouterr().out.strip()
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("maia_async")] == []
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("text", TEST_FILES, ids=lambda text: text.partition("\n")[0])
+def test_the_test_files_pass_as_they_are_pasted(text: str, tmp_path: Path) -> None:
+    name = TEST_FILE.match(text)
+    assert name is not None
+    said = suite(tmp_path, text, "anyio", name=name.group(1))
+    assert f"{text.count('async def test_')} passed" in said, said
+    assert said.endswith("exit 0"), said
 
 
 def test_the_python_blocks_use_the_project_that_the_commands_use() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import traceback
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import anyio
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
+from leaks import told_by
 from scripted import Scripted, Step, answer, close, garbage, gzip_bomb, html, redirect, reset, stall, texts, truncated
 from virtual_time import VirtualLoop
 
@@ -468,22 +468,6 @@ def test_another_event_loop_is_a_misuse() -> None:
 
 
 # The token.
-
-
-def told_by(error: BaseException) -> str:
-    """Everything that an error tracker could print of `error` and of all that hangs on it: texts, frames, their local variables."""
-    chain, seen = [error], set[int]()
-    text: list[str] = []
-    while chain:
-        one = chain.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        text += [repr(one), str(one), repr(one.__dict__), *map(repr, one.args)]
-        text += traceback.TracebackException.from_exception(one, capture_locals=True).format()
-        chain += [other for other in (one.__cause__, one.__context__) if other is not None]
-        chain += getattr(one, "exceptions", ())
-    return "\n".join(text)
 
 
 class Given:

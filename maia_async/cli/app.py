@@ -20,7 +20,8 @@ from maia_async.cli.talk import console_for
 _COMMANDS: Final = "maia_async.cli.commands"
 _HELP: Final = "Run Maia pipelines from the command line. Data goes to stdout, everything else to stderr."
 _EPILOGUE: Final = (
-    "Credentials come from the environment: MAIA_CLIENT_ID and MAIA_CLIENT_SECRET, or MAIA_TOKEN. "
+    "Credentials come from the environment: MAIA_CLIENT_ID and MAIA_CLIENT_SECRET, or MAIA_TOKEN "
+    "(or from a file with mode 0600 that MAIA_CLIENT_SECRET_FILE or MAIA_TOKEN_FILE names). "
     "Without an account, begin with `maia demo`. "
     "Exit codes: 0 all succeeded, 1 something did not, 2 usage or configuration, 3 credentials refused, 4 the API or the network failed, "
     "70 a bug of ours, 130 interrupted, 143 terminated. MAIA_DEBUG=1 shows tracebacks."

@@ -15,7 +15,7 @@ from maia_async.cli.program import Program
 if TYPE_CHECKING:
     from maia_async.emulator import Control
 
-_CREDENTIALS: Final = ("MAIA_TOKEN", "MAIA_CLIENT_ID", "MAIA_CLIENT_SECRET")
+_CREDENTIALS: Final = ("MAIA_TOKEN", "MAIA_CLIENT_ID", "MAIA_CLIENT_SECRET", "MAIA_TOKEN_FILE", "MAIA_CLIENT_SECRET_FILE")
 
 
 @asynccontextmanager
@@ -81,9 +81,8 @@ def _client(program: Program, where: Where, observers: tuple[Observer, ...]) -> 
             raise UsageProblem("give --region or --base-url, not both: a region is an address")
         overrides["base_url"] = where.base_url
     program.connection_options = where.repeated()
-    environ = program.environment.environ
     try:
-        return Maia.from_env(environ, **overrides)
+        return Maia.from_env(program.environment.environ, **overrides)
     except ConfigurationError as error:
         said = renamed(
             str(error),
@@ -93,7 +92,7 @@ def _client(program: Program, where: Where, observers: tuple[Observer, ...]) -> 
                 "token_url": "MAIA_TOKEN_URL",
             },
         )
-        if any(environ.get(name, "").strip() for name in _CREDENTIALS):
+        if any(program.environment.environ.get(name, "").strip() for name in _CREDENTIALS):
             raise UsageProblem(said) from error
         hint = "without an account: `maia demo` shows what it does, and --emulator runs this command against an embedded emulator"
         raise UsageProblem(said, hint) from error

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -40,13 +39,14 @@ from maia_async.emulator.routes import Handler, executions, resource, token
 from maia_async.emulator.scenario import Credential
 from maia_async.emulator.service import Service
 from maia_async.emulator.times import http_date
+from maia_async.logs import logger_named
 
 TOKEN: Final = "/oauth/dpc/token"  # noqa: S105 - a path
 DOOR: Final = "/_emulator"
 # Lists of a hundred thousand lengths or ids come through the door.
 _DOOR_BODY: Final = 32 * 1024 * 1024
 _LOGGED_BODY: Final = 64 * 1024
-_logger = logging.getLogger("maia_async.emulator")
+_logger = logger_named("maia_async.emulator")
 
 
 class App:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,12 +21,13 @@ from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Scenario
 from maia_async.emulator.service import Service
 from maia_async.errors import ConfigurationError, MisuseError
+from maia_async.logs import logger_named
 from maia_async.policies import PollPolicy, RateLimit, RetryPolicy, Timeouts, TriggerPolicy
 
 if TYPE_CHECKING:
     from maia_async import Maia
 
-_logger = logging.getLogger("maia_async.emulator")
+_logger = logger_named("maia_async.emulator")
 # Long enough for a reply that is being written, short enough that leaving a block is not felt.
 _LAST_WORDS = 0.05
 
@@ -77,6 +77,10 @@ class Emulator:
     async def __aenter__(self) -> Self:
         if self._app is not None:
             raise MisuseError("an Emulator can be entered once; make another one")
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise MisuseError("the emulator runs in an asyncio event loop, and none runs here; trio's is none") from None
         if not _is_loopback(self._host):
             _logger.warning("the emulator listens on %s, which others can reach; it checks no real credentials", self._host)
         self._clock.start(self.speed)

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 from uuid import uuid4
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from maia_async.problems import FieldProblem
 
@@ -35,11 +35,20 @@ _AUTO_TAG: Final = re.compile("maia-async-[0-9a-f]{32}")
 ExecutionTag = str | Literal[_Auto.AUTO] | None
 
 
+def _names(variables: Any) -> str:
+    """Variables in a repr: their names. A value may be a password, and a repr ends up in logs."""
+    if variables is None:
+        return "None"
+    if not isinstance(variables, Mapping):
+        return f"<{type(variables).__name__}>"
+    return "{" + ", ".join(f"{name!r}: ***" for name in variables) + "}"
+
+
 @frozen(kw_only=True)
 class ExecutionRequest:
     """One run to start. It may be built with values that are not valid: `problems()` names them all, and nothing invalid is sent.
 
-    scalar_variables: name to text. grid_variables: name to rows of texts.
+    scalar_variables: name to text. grid_variables: name to rows of texts. A repr shows their names only.
     """
 
     pipeline_name: str
@@ -47,8 +56,8 @@ class ExecutionRequest:
     agent_id: str | None = None
     version_name: str | None = None
     execution_tag: ExecutionTag = AUTO
-    scalar_variables: Mapping[str, str] | None = None
-    grid_variables: Mapping[str, Sequence[Sequence[str]]] | None = None
+    scalar_variables: Mapping[str, str] | None = field(default=None, repr=_names)
+    grid_variables: Mapping[str, Sequence[Sequence[str]]] | None = field(default=None, repr=_names)
 
     def problems(self) -> tuple[FieldProblem, ...]:
         """Everything that is wrong with it, by the API's field names; empty when it can be sent."""

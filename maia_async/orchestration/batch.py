@@ -122,6 +122,7 @@ class Batch:
         self._size: int | None = None
 
     async def __aenter__(self) -> Self:
+        self._project.runtime.owner.home.check()
         if self._pump is not None:
             raise MisuseError("this batch has been used: make a new one")
         source = None if self._requests is None else BatchInput(self._requests)  # an invalid input makes no journal

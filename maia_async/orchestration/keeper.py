@@ -32,7 +32,6 @@ removed and added again while its START is under way goes on with that one.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
 
@@ -41,6 +40,7 @@ from anyio.abc import TaskGroup
 from attrs import define, field
 
 from maia_async.errors import MisuseError, SessionClosed, StatusUnavailable
+from maia_async.logs import logger
 from maia_async.models.streaming import StreamingState
 from maia_async.orchestration.alarms import Alarm, Alarms
 from maia_async.orchestration.charge import Charge
@@ -56,8 +56,6 @@ from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline
 from maia_async.tasks import FINISH_BOUND, bare
 from maia_async.watching.watched import Waiter, Watched
-
-logger = logging.getLogger("maia_async")
 
 
 @define(eq=False)

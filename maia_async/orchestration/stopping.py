@@ -24,7 +24,6 @@ each; what is not settled by then is logged.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final
@@ -33,6 +32,7 @@ import anyio
 
 from maia_async.backoffs import jittered
 from maia_async.errors import Conflict, SessionClosed
+from maia_async.logs import logger
 from maia_async.models.streaming import StreamingState
 from maia_async.orchestration.charge import Charge
 from maia_async.orchestration.transitions import NOT_RUNNING, STREAMING, is_readable
@@ -40,7 +40,6 @@ from maia_async.orchestration.transitions import NOT_RUNNING, STREAMING, is_read
 STOP_BOUND: Final = 10.0
 STOPS_AT_ONCE: Final = 20
 IGNORED_AFTER: Final = 3.0
-logger = logging.getLogger("maia_async")
 
 
 class Step(Enum):

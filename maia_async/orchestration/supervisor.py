@@ -127,6 +127,7 @@ class Supervisor:
         if self._left:
             raise MisuseError("the block of this supervisor was left: make a new one")
         if self._keeper is None or self._task is None:
+            pipeline.runtime.owner.home.check()
             self._keeper = Keeper(pipeline.runtime, self._rules, self._mailbox)
             self._task = pipeline.runtime.owner.start(self._keeper.run(), name="supervisor", finishes=self._keeper.is_sending)
             self._task.add_done_callback(self._keeper.ended)

@@ -25,7 +25,6 @@ cancellation of the caller tears off: it comes when that has ended.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Literal
 
@@ -34,6 +33,7 @@ from attrs import define
 
 from maia_async import errors
 from maia_async.backoffs import jittered
+from maia_async.logs import logger
 from maia_async.resources.runtime import Runtime
 from maia_async.tasks import settle
 from maia_async.watching.watched import Watched
@@ -43,7 +43,6 @@ ON_END: Final = ("leave", "cancel", "confirm")
 CANCEL_BOUND: Final = 10.0
 CONFIRM_BOUND: Final = 60.0
 LEAST_PAUSE: Final = 0.5
-logger = logging.getLogger("maia_async")
 
 
 def check_options(*, timeout: float | None, **choices: str) -> None:
@@ -68,6 +67,7 @@ class Ending:
 
     async def wait(self, timeout: float | None, *, on_cancel: OnEnd, on_timeout: OnEnd) -> None:
         """Return when the run has ended; what happens before that is in the tables of this module."""
+        self.runtime.owner.home.check()
         try:
             try:
                 await self.runtime.watcher.wait(self.watched, Watched.ended, timeout=timeout)

@@ -161,6 +161,7 @@ class PipelineExecution:
 
     def __await__(self) -> Generator[Any, None, ExecutionDetails]:
         """The same as `wait()`."""
+        self._runtime.owner.home.check()
         return Awaiting(self._runtime.watcher, self)
 
     @property
@@ -207,7 +208,7 @@ class PipelineExecution:
 
     def watch(self) -> Watch:
         """An iterator over every observed change, as ExecutionDetails; it ends after the one that ends the run."""
-        return Watch(self._runtime.watcher, self.watched, self)
+        return Watch(self._runtime.watcher, self.watched, self, self._runtime.owner.home)
 
     async def details(self) -> ExecutionDetails:
         """Read the details now. Raises TransportError, ResponseError, DecodeError."""
@@ -264,6 +265,7 @@ class PipelineExecution:
 
         Raises WaitTimeout when it has not ended, and the refusal of the cancel when the run goes on.
         """
+        self._runtime.owner.home.check()
         check_options(timeout=timeout)
         deadline = anyio.current_time() + timeout
         found: ExecutionDetails | None = None

@@ -199,6 +199,7 @@ class StreamingPipeline:
         Raises what `wait_for` raises; StreamingStopped when it stops on the way: it is not restarted here, `supervise` does that. Raises
         what `start` raises, too; a Conflict only when the API has refused for a minute what the state calls for.
         """
+        self._runtime.owner.home.check()
         await ensured(self, StreamingState.STREAMING, timeout, start_grace)
 
     async def ensure_stopped(self, timeout: float | None = None) -> None:
@@ -206,6 +207,7 @@ class StreamingPipeline:
 
         A START of this client that may not show yet is stopped, too. A STOP that was accepted and has no effect for a minute is sent again.
         """
+        self._runtime.owner.home.check()
         await ensured(self, StreamingState.NOT_RUNNING, timeout)
 
     @property
@@ -226,6 +228,7 @@ class StreamingPipeline:
 
         wanted: None is any state. ran: it was seen running already. stops: the wait stops the pipeline; see `stream_wait.py`.
         """
+        self._runtime.owner.home.check()
         watcher = self._runtime.watcher
         self.watched.keep_changes()
         now = asyncio.get_running_loop().time()
@@ -237,6 +240,7 @@ class StreamingPipeline:
 
     async def order(self, command: streaming.Command, *, in_doubt: Callable[[bool], None] | None = None) -> None:
         """`start` or `stop`, for the package's own use; `in_doubt` is told what `Exchange.call` tells, and may raise to withdraw it."""
+        self._runtime.owner.home.check()
         spec = streaming.command_streaming_pipeline(self.project_id, self.id, command)
         orders, now = self.subject.orders, asyncio.get_running_loop().time
         flying: Order | None = None

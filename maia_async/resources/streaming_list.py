@@ -17,7 +17,6 @@ same definition under the same name.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from maia_async.errors import CreateOutcomeUnknown, DecodeError, InvalidRequest,
 from maia_async.events import StreamingPipelineCreated
 from maia_async.exchange import decoded
 from maia_async.governor import Lane
+from maia_async.logs import logger
 from maia_async.models.streaming import StreamingPipelineDefinition
 from maia_async.resources.lists import by_name, pager
 from maia_async.resources.pager import Pager
@@ -41,7 +41,6 @@ from maia_async.wire.paging import PAGE_SIZE
 
 LOOK_AGAIN: Final = 2.0
 LAST_LOOK: Final = 5.0  # for a look at the list that began before the end of `settle`
-logger = logging.getLogger("maia_async")
 
 
 @define(slots=True, repr=False)

@@ -47,6 +47,7 @@ except ImportError:
 
 T = TypeVar("T")
 _MOST_PROBLEMS: Final = 20
+_LONGEST_KEY: Final = 200  # of a key that is quoted
 _MILLISECONDS_FROM: Final = 1e11  # as seconds that would be the year 5138
 
 
@@ -330,7 +331,7 @@ def decode_request(row: Any) -> ExecutionRequest:
     if not isinstance(row, Mapping):
         raise InvalidRequest([FieldProblem("", f"must be an object with {', '.join(_REQUEST_KEYS)}, is {_kind(row)}")])
     wrong = [
-        FieldProblem(str(key), f"is not a field of an execution request; known are {', '.join(_REQUEST_KEYS)}")
+        FieldProblem(str(key)[:_LONGEST_KEY], f"is not a field of an execution request; known are {', '.join(_REQUEST_KEYS)}")
         for key in row
         if key not in _REQUEST_KEYS
     ]

@@ -30,5 +30,5 @@ class Reply:
     """An answer as bytes: headers are looked up in lower case, the body is within the size bound."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # a server may have echoed ours
     body: bytes = field(repr=False)  # a token answer holds the token
