@@ -6,6 +6,8 @@ Ctrl-C                         left                                             
 Ctrl-C, `cancel_on_interrupt`  cancelled, and awaited for 60 s and 0.1 s for each         all, each as what it is by then
 a second Ctrl-C                left as they are, also while they are awaited              the same
 SIGTERM, an error              left                                                       all, LEFT_RUNNING among them
+
+With a journal, the closing words say how to go on, if there is anything left to do.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Any
 from attrs import define, field
 from rich.console import RenderableType
 
-from maia_async import Batch, BatchReport, ExecutionDetails, ExecutionRequest, Maia, Outcome, OutcomeState, Project
+from maia_async import Batch, BatchReport, ExecutionDetails, ExecutionRequest, JournalSummary, Maia, Outcome, OutcomeState, Project
+from maia_async.cli import journals
 from maia_async.cli.cancelling import cancel_left, with_ends
 from maia_async.cli.data import Form
 from maia_async.cli.exits import ExitStatus, exit_status_of
@@ -29,27 +32,41 @@ from maia_async.cli.summary import write_report
 
 @define(kw_only=True)
 class BatchRun:
-    """One batch on the command line. `options` are those of `Batch`; `beside` is shown below the live display."""
+    """One batch on the command line. `options` are those of `Batch`; `beside` is shown below the live display.
+
+    announced: what is said once nothing was refused. earlier: what its journal had. resume: the command
+    that goes on with it; None without a journal.
+    """
 
     program: Program
     maia: Maia
     project: Project
     title: str
-    requests: Sequence[ExecutionRequest]
+    requests: Sequence[ExecutionRequest] | None
     options: dict[str, Any]
+    announced: str = ""
+    earlier: JournalSummary | None = None
+    resume: str | None = None
     output: Form = "table"
     cancel_on_interrupt: bool = False
     beside: Callable[[], RenderableType] | None = None
     _written: set[int] = field(factory=set)
+    _cut_short: bool = True  # until the iteration has come to its end
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return len(self.requests if self.requests is not None else self.earlier.entries if self.earlier is not None else ())
 
     async def run(self) -> BatchReport:
         """The report, after it was written. Raises what the batch raises."""
         going = self.program.ledger.going  # not the client's waits: those of streaming pipelines are among them
-        progress = BatchProgress(self.program.talk, self.maia, self.title, len(self.requests), lambda: len(going), self.beside)
+        progress = BatchProgress(self.program.talk, self.maia, self.title, self.total, lambda: len(going), self.beside)
         # Lines of JSON on the same terminal would be written into the live display.
         quiet = self.output == "json" and self.program.data.is_terminal
         batch = Batch(self.project, self.requests, **self.options)
         await batch.__aenter__()  # apart from the block: what is refused here has no report
+        self._begin()
         ends: dict[str, ExecutionDetails] = {}
         try:
             if quiet:
@@ -65,11 +82,18 @@ class BatchRun:
             self._write(with_ends(batch.report(), ends))
         return batch.report()
 
+    def _begin(self) -> None:
+        if self.earlier is not None:  # nobody has told the ledger of them, and the batch may be left before it has looked at one
+            self.program.ledger.going |= dict.fromkeys(journals.left_running(self.earlier), self.project.id)
+        if self.announced:
+            self.program.talk.say(self.announced)
+
     async def _iterate(self, batch: Batch, progress: BatchProgress) -> None:
         try:
             async for outcome in batch:
                 progress.note(outcome)
                 self._deliver(outcome)
+            self._cut_short = self.options.get("timeout") is not None or self.options.get("on_failure") != "continue"  # or may be
         except asyncio.CancelledError:
             self.program.say_stopped("requests under way get 10 seconds for their answers; Ctrl-C again ends at once")
             raise
@@ -96,6 +120,8 @@ class BatchRun:
                 self.program.data.line("")
             write_report(self.program.data, report, self.maia.statistics(), embedded=self.program.embedded)
         self.program.all_on_stdout = True
+        if self.resume is not None and journals.may_go_on(report, cut_short=self._cut_short):
+            self.program.resume = self.resume
 
 
 def batch_status(report: BatchReport) -> ExitStatus:

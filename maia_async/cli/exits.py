@@ -21,7 +21,7 @@ because the API or the network failed. `maia streaming supervise` is in `supervi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
@@ -36,6 +36,7 @@ from maia_async import (
     Forbidden,
     InvalidRequest,
     JournalError,
+    JournalMismatch,
     JournalWriteFailed,
     MaiaError,
     MisuseError,
@@ -124,6 +125,8 @@ def explain(error: BaseException, environ: Mapping[str, str] = MappingProxyType(
         return [str(error), f"its execution tag is {error.execution_tag}"]
     if isinstance(error, Unauthorized):
         return [str(error), f"check {credentials_in_use(environ)}, and the region of the account (--region)"]
+    if isinstance(error, JournalMismatch):
+        return list(_mismatch(error))
     if isinstance(error, ExecutionUnsuccessful):
         status, message = error.details.status.value, error.details.message or ""
         words = beyond(status, message)
@@ -133,6 +136,13 @@ def explain(error: BaseException, environ: Mapping[str, str] = MappingProxyType(
     if isinstance(error, OSError):
         return [f"cannot go on: {error.strerror or error}"]
     return [f"this is a bug in maia: {type(error).__name__}: {error}", "please report it, with what MAIA_DEBUG=1 shows"]
+
+
+def _mismatch(error: JournalMismatch) -> Iterator[str]:
+    # Rows are counted from 1 here, as in the file.
+    yield str(error) if error.index is None else str(error).replace(f"at index {error.index}", f"in row {error.index + 1}", 1)
+    if "base URL" in error.fields:
+        yield "or give the --region, or --base-url, of that batch"
 
 
 def beyond(status: str, message: str) -> str:

@@ -79,14 +79,15 @@ class Ledger:
         self.created.pop(pipeline_id, None)
 
 
-def closing_words(ledger: Ledger, *, options: Sequence[str] = (), all_on_stdout: bool = False) -> list[str]:
+def closing_words(ledger: Ledger, *, options: Sequence[str] = (), all_on_stdout: bool = False, resume: str | None = None) -> list[str]:
     """What to say at the end about runs that go on: commands that watch the first three, and one that cancels all.
 
     runs       their ids are
     to 200     all in the one command of their project
     over 200   in one command for every 200; with `all_on_stdout` not named here: the command reads them from stdin
 
-    options: the connection options that were given, to be repeated. all_on_stdout: every id was printed as data already.
+    options: the connection options that were given, to be repeated. all_on_stdout: every id was printed as data already. resume: the
+    command that goes on with a batch.
     """
     words: list[str] = []
     cancelled = [(run, project) for run, project in ledger.going.items() if run in ledger.cancelling]
@@ -108,6 +109,9 @@ def closing_words(ledger: Ledger, *, options: Sequence[str] = (), all_on_stdout:
     for pipeline, project in ledger.created.items():
         words.append(f"streaming pipeline {pipeline} was created; to see it:")
         words.append(f"  {command_line(('streaming', 'show'), [pipeline], project, options)}")
+    if resume is not None:
+        words.append("to go on with the batch: await what runs, look up what may have started, start the rest:")
+        words.append(f"  {resume}")
     return words
 
 

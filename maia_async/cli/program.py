@@ -21,8 +21,8 @@ class Program:
     """What a command gets.
 
     connection_options: those given on the command line, for the commands of the closing words. embedded: an emulator of our own is
-    used, and its runs end with it. all_on_stdout: every id was written as data. stopped_as: the exit code of a cancellation from outside.
-    reading: stdin is being read, and the loop stands still meanwhile.
+    used, and its runs end with it. all_on_stdout: every id was written as data. resume: the command that goes on with the batch.
+    stopped_as: the exit code of a cancellation from outside. reading: stdin is being read, and the loop stands still meanwhile.
     """
 
     environment: Environment
@@ -32,6 +32,7 @@ class Program:
     connection_options: tuple[str, ...] = ()
     embedded: bool = False
     all_on_stdout: bool = False
+    resume: str | None = None
     stopped_as: ExitStatus = ExitStatus.INTERRUPTED
     reading: bool = False
     _stop_said: bool = False
@@ -92,5 +93,6 @@ class Program:
             if self.ledger.going:
                 self.talk.say(f"the embedded emulator has ended, and with it {len(self.ledger.going)} of its runs that had not")
             return
-        for line in closing_words(self.ledger, options=self.connection_options, all_on_stdout=self.all_on_stdout):
+        words = closing_words(self.ledger, options=self.connection_options, all_on_stdout=self.all_on_stdout, resume=self.resume)
+        for line in words:
             self.talk.say(line, too_long="keep")

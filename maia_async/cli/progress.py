@@ -1,7 +1,7 @@
 """How a batch is getting on: a live display on a terminal, lines elsewhere. It counts outcomes and decides nothing.
 
 outcome            on stderr
-SUCCESS            counted
+SUCCESS, replayed  counted
 any other          a line, up to a limit; the whole list is in the summary
 every 10 seconds   a line with the counts, where there is no live display
 """
@@ -53,7 +53,7 @@ class BatchProgress:
     def note(self, outcome: Outcome) -> None:
         """One more outcome."""
         self.counts[outcome.state.value] += 1
-        if not outcome.succeeded:
+        if not outcome.succeeded and not outcome.replayed:  # what an earlier process has said is no news
             self._lines += 1
             if self._lines <= _MOST_LINES:
                 self.talk.say(described(outcome), STYLES.get(outcome.state.value, ""), too_long="cut")

@@ -1,6 +1,7 @@
 """A batch's report as data on stdout: counts, times, what it cost, and every row that did not succeed with its id. It adds no judgement.
 
-In the json form each outcome is one line as it comes, and the last line is `{"report": {...}}`.
+In the json form each outcome is one line as it comes, and the last line is `{"report": {...}}`. An outcome that comes from a journal is
+marked as replayed in both forms.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def write_report(data: Data, report: BatchReport, statistics: Statistics, *, emb
     data.line("")
     data.fields(
         (
-            ("runs in all", report.total if not report.not_read else f"{report.total}, and {report.not_read} not read"),
+            ("runs in all", _total(report)),
             ("run time p50", _seconds(report.durations.p50)),
             ("run time p95", _seconds(report.durations.p95)),
             ("run time max", _seconds(report.durations.max)),
@@ -33,22 +34,33 @@ def write_report(data: Data, report: BatchReport, statistics: Statistics, *, emb
         if data.is_terminal:
             data.table(("ROW", "STATE", "PIPELINE", "EXECUTION, REASON"), _narrow(listed))
         else:
-            data.table(("ROW", "STATE", "PIPELINE", "ENVIRONMENT", "EXECUTION", "REASON"), _wide(listed))
+            marked = any(one.replayed for one in listed)
+            head = ("ROW", "STATE", *(("REPLAYED",) if marked else ()), "PIPELINE", "ENVIRONMENT", "EXECUTION", "REASON")
+            data.table(head, _wide(listed, marked=marked))
 
 
 def _narrow(outcomes: Iterable[Outcome]) -> Iterator[tuple[object, ...]]:
     # An id is 36 columns: in a column of its own it leaves no room for the reason on 80.
     for outcome in outcomes:
-        first, *others = [part for part in (_ids(outcome), reason(outcome)) if part] or [""]
+        told = (_ids(outcome), reason(outcome), "replayed from the journal" if outcome.replayed else "")
+        first, *others = [part for part in told if part] or [""]
         yield outcome.index + 1, outcome.state.value, outcome.request.pipeline_name, first
         for part in others:
             yield "", "", "", part
 
 
-def _wide(outcomes: Iterable[Outcome]) -> Iterator[tuple[object, ...]]:
+def _wide(outcomes: Iterable[Outcome], *, marked: bool) -> Iterator[tuple[object, ...]]:
     for outcome in outcomes:
         request = outcome.request
-        yield outcome.index + 1, outcome.state.value, request.pipeline_name, request.environment_name, _ids(outcome), reason(outcome)
+        mark = ("yes" if outcome.replayed else "",) if marked else ()
+        place = (request.pipeline_name, request.environment_name)
+        yield outcome.index + 1, outcome.state.value, *mark, *place, _ids(outcome), reason(outcome)
+
+
+def _total(report: BatchReport) -> str:
+    replayed = sum(outcome.replayed for outcome in report.outcomes)
+    told = (f"{replayed} of them replayed" if replayed else "", f"and {report.not_read} not read" if report.not_read else "")
+    return ", ".join((str(report.total), *filter(None, told)))
 
 
 def _ids(outcome: Outcome) -> str:

@@ -52,6 +52,17 @@ async def test_people_see_how_far_each_request_has_come(bare: Maia, tmp_path: Pa
     assert "hunter2" not in ended.out
 
 
+async def test_an_id_is_whole_on_a_terminal_of_80_columns(bare: Maia, tmp_path: Path) -> None:
+    name = "1398aa31-0000-4562-b3fc-2c963f66afa6"
+    async with await Journal.open(tmp_path / "j.db", project_id="P", base_url="u") as journal:
+        await journal.intent(0, request("Load orders nightly"), tag="t")
+        await journal.started(0, name)
+        ended = await evolve(bare, tty=True, width=80)("journal", "show", str(tmp_path / "j.db"))
+
+    assert name in ended.out
+    assert "Load orders nightly" in ended.out
+
+
 async def test_programs_get_one_document(bare: Maia, tmp_path: Path) -> None:
     async with await written(tmp_path / "j.db"):
         ended = await bare("journal", "show", str(tmp_path / "j.db"), "--output", "json")
@@ -60,6 +71,7 @@ async def test_programs_get_one_document(bare: Maia, tmp_path: Path) -> None:
     assert (ended.json["projectId"], ended.json["size"]) == ("P", 5)
     assert ended.json["counts"] == {"SUCCESS": 1, "INTENT": 1, "STARTED": 1, "REJECTED": 1, "PLANNED": 1}
     assert [entry["state"] for entry in ended.json["entries"]] == ["SUCCESS", "INTENT", "STARTED", "REJECTED", "PLANNED"]
+    assert [(entry["index"], entry["row"]) for entry in ended.json["entries"]] == [(place, place + 1) for place in range(5)]
     assert ended.json["entries"][1]["executionTag"] == "t-1"
     assert ended.json["entries"][3]["error"] == "POST /v1/x: 409"
     assert "hunter2" not in ended.out

@@ -24,7 +24,10 @@ async def show(
     """Show how far each request of a batch has come. Variables are not shown."""
     found = await journal_summary(journal)
     if output == "json":
-        program.data.document(as_json(found))
+        document = as_json(found)
+        # The row as it is called everywhere else, beside the index that programs count with.
+        document["entries"] = [{"index": entry["index"], "row": entry["index"] + 1, **entry} for entry in document["entries"]]
+        program.data.document(document)
     else:
         write_summary(program.data, found)
     return ExitStatus.OK
@@ -44,7 +47,10 @@ def write_summary(data: Data, found: JournalSummary) -> None:
     data.table(("STATE", "COUNT"), sorted(found.counts.items()))
     if found.entries:
         data.line("")
-        data.table(("ROW", "STATE", "PIPELINE", "ENVIRONMENT", "EXECUTION", "REASON"), _rows(found.entries))
+        if data.is_terminal:
+            data.table(("ROW", "STATE", "PIPELINE", "EXECUTION, REASON"), _narrow(found.entries))
+        else:
+            data.table(("ROW", "STATE", "PIPELINE", "ENVIRONMENT", "EXECUTION", "REASON"), _wide(found.entries))
 
 
 def requests(found: JournalSummary) -> str:
@@ -55,7 +61,19 @@ def requests(found: JournalSummary) -> str:
     return str(known) if known == found.size else f"{known} of {found.size}"
 
 
-def _rows(entries: Iterable[JournalEntry]) -> Iterator[tuple[object, ...]]:
+def _narrow(entries: Iterable[JournalEntry]) -> Iterator[tuple[object, ...]]:
+    # As in the summary of a batch: an id in a column of its own leaves no room for the reason on 80.
     for entry in entries:
-        ids = entry.execution_id or ", ".join(entry.candidates) or (f"tag {entry.execution_tag}" if entry.state == "INTENT" else "")
-        yield entry.index + 1, entry.state, entry.pipeline_name, entry.environment_name, ids, entry.error
+        first, *others = [part for part in (_ids(entry), entry.error) if part] or [""]
+        yield entry.index + 1, entry.state, entry.pipeline_name, first
+        for part in others:
+            yield "", "", "", part
+
+
+def _wide(entries: Iterable[JournalEntry]) -> Iterator[tuple[object, ...]]:
+    for entry in entries:
+        yield entry.index + 1, entry.state, entry.pipeline_name, entry.environment_name, _ids(entry), entry.error
+
+
+def _ids(entry: JournalEntry) -> str:
+    return entry.execution_id or ", ".join(entry.candidates) or (f"tag {entry.execution_tag}" if entry.state == "INTENT" else "")
