@@ -190,11 +190,9 @@ def check(cell: Cell, found: list[str | MaiaError], emulator: Emulator) -> None:
 
 def is_quick(cell: Cell) -> bool:
     """Whether the suite plays it; the others are played with `-m long`. How the answer is lost matters to one request as to fifty."""
-    if cell.shape == "one":
-        return True
     if cell.loss != "504":
-        return False
-    return cell.lag != 5.0 if cell.tag == "auto" else cell.lag == 0.0 and not cell.crowd
+        return cell.shape == "one" and cell.tag == "auto" and cell.lag == 0.0
+    return cell.shape == "one" or (cell.tag == "auto" and cell.lag == 0.0)
 
 
 QUICK = [cell for cell in cells() if is_quick(cell)]
