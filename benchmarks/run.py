@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-PARTS: Final = ("cpu", "import", "memory", "throughput", "streams", "governor")
+PARTS: Final = ("cpu", "import", "memory", "throughput", "journal", "streams", "governor")
 
 
 def main() -> int:
@@ -56,6 +56,10 @@ def _measured(part: str, options: argparse.Namespace, loads: Callable[[bytes], A
         import memory
 
         return memory.measure((1000,) if quick else (1000, 10_000, 100_000), 1 if quick else 3, orjson=options.orjson)
+    if part == "journal":
+        import journal
+
+        return asyncio.run(journal.measure(min(rounds, 3), 500 if quick else journal.WHOLE))
     if part == "streams":
         import streams
 

@@ -1,4 +1,4 @@
-"""The emulator in a process of its own, without a rate limit, for as long as a block lasts. It measures nothing.
+"""The emulator in a process of its own, without a rate limit unless asked for, for as long as a block lasts. It measures nothing.
 
 The child ends when its standard input does: after the block, after Ctrl-C, and when this process is killed.
 """
@@ -20,19 +20,32 @@ _PATIENCE: Final = 10.0
 
 
 class Server:
-    """`with Server() as server`: a fresh account; triggers of PIPELINE end at once. lists: whether the list of executions may be read."""
+    """`with Server() as server`: a fresh account; triggers of its pipelines end at once.
+
+    lists: whether the list of executions may be read. pipelines: how many there are; one is PIPELINE. latency: API seconds of an answer.
+    """
 
     base_url: str
     project_id: str
     _door: str
 
-    def __init__(self, *, lists: bool = True) -> None:
-        self._access = "open" if lists else "forbidden"
+    def __init__(self, *, lists: bool = True, pipelines: int = 1, limited: bool = False, latency: float = 0.0, speed: float = 1.0) -> None:
+        access = "open" if lists else "forbidden"
+        self._settings = {"access": access, "pipelines": pipelines, "limited": limited, "latency": latency, "speed": speed}
+
+    @staticmethod
+    def pipeline(number: int) -> str:
+        """The name of the pipeline with this number."""
+        return f"{PIPELINE} {number}" if number else PIPELINE
 
     def __enter__(self) -> Self:
         # A session of its own: Ctrl-C is for the parent, which then ends the child in order.
         self._child = subprocess.Popen(
-            [sys.executable, __file__, self._access], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, __file__, json.dumps(self._settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         try:
             line = self._pipe(self._child.stdout).readline()
@@ -81,12 +94,20 @@ class Server:
 
 
 async def _serve() -> None:
+    from maia_async import RateLimit
     from maia_async.emulator import Emulator, Pipeline, Project, Readings, Scenario
     from maia_async.emulator.scenario import DEFAULT_PROJECT
 
-    project = Project(id=DEFAULT_PROJECT, pipelines=(Pipeline(name=PIPELINE, duration=0),))
-    scenario = Scenario(projects=(project,), tokens={TOKEN: "emulator"}, rate_limit=None)
-    async with Emulator(scenario, readings=Readings(list_access=sys.argv[1])) as emulator:
+    asked = json.loads(sys.argv[1])
+    names = tuple(Pipeline(name=Server.pipeline(number), duration=0) for number in range(asked["pipelines"]))
+    scenario = Scenario(
+        projects=(Project(id=DEFAULT_PROJECT, pipelines=names),),
+        tokens={TOKEN: "emulator"},
+        rate_limit=RateLimit() if asked["limited"] else None,
+        latency_in=asked["latency"] / 2,
+        latency_out=asked["latency"] / 2,
+    )
+    async with Emulator(scenario, readings=Readings(list_access=asked["access"]), speed=asked["speed"]) as emulator:
         told = {"base_url": emulator.base_url, "door": f"{emulator.url}/_emulator", "project_id": DEFAULT_PROJECT}
         print(json.dumps(told), flush=True)
         await asyncio.to_thread(sys.stdin.read)

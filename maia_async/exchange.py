@@ -111,18 +111,20 @@ class Exchange:
         tries: int | None = None,
         ride_out: bool = False,
         in_doubt: Callable[[bool], None] | None = None,
+        announce: Callable[[], Awaitable[None]] | None = None,
     ) -> Reply:
         """Send `spec` until it succeeds or must not be tried again; returns a 2xx.
 
         tries: instead of the policy's. ride_out: wait through any pause. in_doubt: told True just before an attempt
         goes out, and False when its answer shows that it was not carried out; what it was told last holds when this raises.
+        announce: awaited before that, when nothing else is waited for any more; what it raises keeps the attempt from going out.
         Raises InvalidRequest (what no URL or JSON can carry), TransportError, ResponseError, SessionClosed, MisuseError, and what getting
         a token raises.
         """
         self.session.check_usable()  # before the budget: its queues belong to one loop, too
         url = self.base_url + spec.path + (_written(spec.query) if spec.query else "")
         body = None if spec.json is None else _encoded(spec.json)
-        outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt)
+        outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt, announce)
         return await self._until_final(spec, outgoing.attempt, tries or self._retry.max_tries, ride_out=ride_out)
 
     async def read(
@@ -272,6 +274,7 @@ class _Outgoing:
     body: bytes | Secret | None
     ride_out: bool = False
     in_doubt: Callable[[bool], None] | None = None
+    announce: Callable[[], Awaitable[None]] | None = None
     replayed: bool = False
 
     async def attempt(self) -> Reply | MaiaError:
@@ -287,6 +290,8 @@ class _Outgoing:
                 if not getattr(exchange.auth, "ready", True):
                     continue
                 authorization = exchange.checked(await exchange.authorization())
+                if self.announce is not None:
+                    await self.announce()
                 if in_doubt is not None:
                     in_doubt(True)
                 answer = await exchange.once(slot, self, authorization=authorization, secret=authorization)

@@ -331,6 +331,35 @@ async def test_a_429_is_paused_for_and_sent_again(spec: RequestSpec, headers: di
     assert doubt.told == [True, False, True]
 
 
+async def test_each_attempt_is_announced_after_its_pause_and_before_it_is_in_doubt(now: Now) -> None:
+    doubt, announced = Doubt(), list[tuple[float, list[bool]]]()
+
+    async def announce() -> None:
+        await anyio.sleep(1)
+        announced.append((now(), list(doubt.told)))
+
+    async with Scripted(answer(429, retry_after="30"), answer()) as server, exchange_with(server.url) as exchange:
+        begun = now()
+        await exchange.call(POST, Lane.TRIGGER, in_doubt=doubt, announce=announce)
+    assert [at - begun for at, _ in announced] == pytest.approx([1, 32], abs=1e-3)
+    assert [told for _, told in announced] == [[], [True, False]]
+    assert server.times == pytest.approx([0, 31], abs=1e-3)
+
+
+async def test_what_cannot_be_announced_does_not_go_out_and_gives_its_slot_back() -> None:
+    doubt = Doubt()
+
+    async def announce() -> None:
+        raise errors.JournalWriteFailed("full", path="j")
+
+    async with Scripted(answer()) as server, exchange_with(server.url) as exchange:
+        with pytest.raises(errors.JournalWriteFailed):
+            await exchange.call(POST, Lane.TRIGGER, in_doubt=doubt, announce=announce)
+        assert exchange.governor.in_flight == 0
+        assert server.requests == []
+    assert doubt.told == []
+
+
 async def test_without_a_retry_after_the_pauses_grow_and_stay_within_the_window() -> None:
     async with Scripted(then=answer(429)) as server, exchange_with(server.url) as exchange:
         with pytest.raises(errors.RateLimited):

@@ -36,6 +36,10 @@ the connection cannot be made, or the token endpoint is down, pauses grow up to 
 the first failure in a row. No token can be had: the token endpoint refuses for good, a certificate is refused, or credentials of the
 caller's own raise.
 
+With a journal, what an earlier process was told is not told again: a replayed failure stops nothing, since who resumes after it asks for
+the rest, and a run that was cancelled stays so. A run that was left is awaited like any other; its failure counts. UNKNOWN is for good,
+but for what was in doubt when the batch or its client ended: that is looked up again. After `JournalWriteFailed` nothing more is sent.
+
 What comes later in a batch overrides what came before, but leaving early takes no cancel back that has begun.
 """
 

@@ -1,7 +1,7 @@
 """What a batch with a journal writes down before it goes on, and what it makes of the rows of earlier processes. It sends nothing.
 
 durable before             is
-the POST goes out          the intent, with the tag that is sent and what the API's clock says
+the POST goes out          the intent, with the tag that is sent and what the API's clock says, at most FRESH seconds old
 the run is awaited         its id
 the outcome is shown       the outcome
 """
@@ -12,17 +12,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import anyio.lowlevel
 from attrs import define, evolve, field
 
 from maia_async.clock import utc_now
 from maia_async.errors import JournalMismatch, MaiaError
 from maia_async.models import ExecutionRequest, OutcomeState
 from maia_async.orchestration.batch_ledger import Live
-from maia_async.orchestration.journal import Ended, InputEnded, Intent, Journal, Plan, Resume, Row, Started, Write
+from maia_async.orchestration.journal import Asked, Ended, InputEnded, Intent, Journal, Plan, Resume, Row, Started, Write
 from maia_async.orchestration.outcomes import Outcome
 from maia_async.orchestration.trigger import Sent
 
 Done = Callable[[Exception | None], None]
+TURN: Final = 200
 _RESUMED: Final = frozenset({Resume.LOOK_UP, Resume.ATTACH, Resume.REPLAY})
 
 
@@ -39,7 +41,12 @@ class Book:
 
     async def plan(self, requests: list[ExecutionRequest]) -> None:
         """Write a whole input down. Raises JournalMismatch when the journal has another one."""
-        await self._journal.write(Plan.of(requests))
+        asked = []
+        for index, request in enumerate(requests):
+            if index % TURN == 0:  # a hundred thousand of them would keep the loop for seconds
+                await anyio.lowlevel.checkpoint()
+            asked.append(Asked.of(index, request))
+        await self._journal.write(Plan(tuple(asked)))
 
     def requests(self) -> list[ExecutionRequest]:
         """The input, as the journal has it. Raises JournalMismatch when it had not been read to its end."""
@@ -71,11 +78,11 @@ class Book:
 
     def intend(self, live: Live, done: Done) -> None:
         """Its POST is about to go out, with the tag that its request has now."""
-        tag = live.request.execution_tag
-        intent = Intent.of(
-            live.index, live.given, at=utc_now().isoformat(), tag=tag if isinstance(tag, str) else None, server_time=self._server_time()
-        )
-        self._write(intent, done)
+        self._write(self._intent(live), done)
+
+    async def renew(self, live: Live) -> None:
+        """Its POST goes out only now, after a pause or a look-up: who resumes looks for its run around the time in the journal."""
+        await self._journal.write(self._intent(live))
 
     def started(self, live: Live, execution_id: str, done: Done) -> None:
         """Its run has this id."""
@@ -92,6 +99,12 @@ class Book:
     def read(self, size: int, done: Done) -> None:
         """The input has come to its end."""
         self._write(InputEnded(size), done)
+
+    def _intent(self, live: Live) -> Intent:
+        tag = live.request.execution_tag
+        return Intent.of(
+            live.index, live.given, at=utc_now().isoformat(), tag=tag if isinstance(tag, str) else None, server_time=self._server_time()
+        )
 
     def _write(self, write: Write, done: Done) -> None:
         try:

@@ -43,6 +43,7 @@ class Live:
     lane: LaneKey | None = None
     parked: bool = False
     intended: bool = False
+    intended_at: float = float("-inf")  # the loop's time; of an earlier process: long ago
     earlier: Sent | None = None
 
 

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 from attrs import define, field
 
 from maia_async.clock import utc_now
-from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, Unauthorized
+from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, TriggerOutcomeUnknown, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
 from maia_async.orchestration.batch_book import Book, sent_of
 from maia_async.orchestration.batch_cancel import cancel_runs
@@ -163,6 +163,8 @@ class Pump:
                 await anyio.lowlevel.checkpoint()
             if row.outcome is not None and row.resume is Resume.REPLAY:
                 self.ledger.replay(row.outcome)
+                if row.outcome.state is OutcomeState.UNKNOWN:
+                    self._starts.doubt(row.request, sent_of(row))
                 continue
             live = self.ledger.take(row.index, row.given)
             live.request, live.intended, live.triggered_at = row.request, True, row.started_at
@@ -326,7 +328,7 @@ class Pump:
         self._check_done()
 
     def _keep(self, book: Book, live: Live, outcome: Outcome, show: Callable[[], None]) -> None:
-        """Write an outcome down, then show it. What is in doubt because the batch is left stays so in the journal: it can be looked up."""
+        """Write an outcome down, then show it. What is in doubt because the batch or its client ends stays so: it can be looked up."""
 
         def written(error: Exception | None) -> None:
             self._starts.lanes.leave(live)
@@ -334,7 +336,7 @@ class Pump:
             if error is not None and not self._finished:
                 self._abort(error)
 
-        if outcome.state is OutcomeState.UNKNOWN and self._stopping:
+        if outcome.state is OutcomeState.UNKNOWN and (self._stopping or self._starts.closed):
             written(None)
         else:
             book.ended(live, outcome, written)
@@ -349,6 +351,7 @@ class Pump:
         a request that is not recorded when the task ends    its outcome
         its run was started, or its POST brought an id       LEFT_RUNNING
         its POST brought none                                as the trigger's error says
+        its POST of an earlier process was not looked for    UNKNOWN
         it has no POST                                       NOT_STARTED
         """
         if self._finished:
@@ -356,7 +359,7 @@ class Pump:
         self._finished = self._stopping = True
         self._ended_at, self._requests_after = self._now(), self._project.runtime.exchange.sent
         for live in list(self.ledger.live.values()):
-            failure: Exception = withdrawn()
+            failure: Exception = withdrawn() if live.earlier is None else self._not_looked_for(live)
             if live.execution is None and live.call is not None and live.call.task.done():
                 failed = live.call.failure()
                 if failed is None:
@@ -368,6 +371,11 @@ class Pump:
             else:
                 self._record(live, state_of_trigger(failure, out=live.out), error=failure)
         self.ledger.close()
+
+    def _not_looked_for(self, live: Live) -> Exception:
+        tag, reason = live.request.execution_tag, "the batch ended before its POST of an earlier process could be looked for"
+        known = tag if isinstance(tag, str) else None
+        return TriggerOutcomeUnknown(request=live.request, project_id=self._project.id, execution_tag=known, candidates=(), reason=reason)
 
 
 def _closed() -> SessionClosed:

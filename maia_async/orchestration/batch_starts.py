@@ -23,12 +23,13 @@ from attrs import define, field
 
 from maia_async.backoffs import jittered
 from maia_async.errors import RateLimited
+from maia_async.models import ExecutionRequest
 from maia_async.orchestration.batch_book import Book
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_lanes import Lanes
 from maia_async.orchestration.batch_ledger import Live
 from maia_async.orchestration.batch_rules import Rules
-from maia_async.orchestration.trigger import Call, TriggerDesk, Withdrawn
+from maia_async.orchestration.trigger import FRESH, Call, LaneHeld, Sent, TriggerDesk, Withdrawn
 from maia_async.resources.project import Project
 from maia_async.tasks import settle
 
@@ -73,6 +74,11 @@ class Starts:
         """Whether no other request should be begun now."""
         return self.hold.on or self._under_way >= MAX_TRIGGERS
 
+    @property
+    def closed(self) -> bool:
+        """Whether the client is being closed."""
+        return self._desk().closed
+
     def begin(self, live: Live) -> None:
         """Bring it on its way."""
         if self._stopping:
@@ -84,6 +90,10 @@ class Starts:
         """These ids are ours, by environment and pipeline: an earlier process has started them."""
         for (environment_name, pipeline_name), ids in started.items():
             self._desk().know(self._project.id, environment_name, pipeline_name, ids)
+
+    def doubt(self, request: ExecutionRequest, earlier: Sent) -> None:
+        """Nobody knows what became of this request of an earlier process: its run must not be taken for another's."""
+        self._desk().doubt(self._project.id, request, earlier)
 
     def look_up(self, live: Live) -> None:
         """Its POST went out in an earlier process, and no id of it is known: find out, before anything else goes out in its lane."""
@@ -143,7 +153,7 @@ class Starts:
     def _intended(self, live: Live, error: Exception | None) -> None:
         if self._ended:
             return  # it was not sent, and whoever tears the batch down sees that
-        live.intended = error is None
+        live.intended, live.intended_at = error is None, asyncio.get_running_loop().time()
         if error is None and not self._stopping:
             self._send(live)
             return
@@ -152,15 +162,31 @@ class Starts:
 
     def _send(self, live: Live) -> None:
         number = self.hold.number
-        earlier, live.earlier = live.earlier, None
+        ended = partial(self._answered, live, number)
+        announce = None if self._book is None else partial(self._renew, self._book, live)
         try:
-            ended = partial(self._answered, live, number)
-            live.call = call = self._desk().submit(self._project.id, live.request, ended=ended, earlier=earlier)
+            live.call = call = self._desk().submit(
+                self._project.id,
+                live.request,
+                ended=ended,
+                earlier=live.earlier,
+                announce=announce,
+                gives_back=self._book is None,  # with a journal its lane is its own, and its intent is written
+            )
         except Exception as error:  # noqa: BLE001 - what cannot even be sent ends like what was refused
             self._over()
-            self._found(live, number, error)
+            if live.earlier is None:
+                self._found(live, number, error)
+            else:  # it may have landed in an earlier process, which this error says nothing about
+                self._broken(error)
             return
-        live.request = call.request
+        live.request, live.earlier = call.request, None
+
+    async def _renew(self, book: Book, live: Live) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - live.intended_at > FRESH:
+            await book.renew(live)
+            live.intended_at = now
 
     def _over(self) -> None:
         self._under_way -= 1
@@ -205,6 +231,9 @@ class Starts:
     def _tries_again(self, live: Live, number: int, failure: Exception) -> bool:
         if self._stopping:
             return False
+        if isinstance(failure, LaneHeld):  # waiting there, it would keep a place that another lane can use
+            self.begin(live)
+            return True
         now = asyncio.get_running_loop().time()
         step = step_after(failure, out=live.out)
         if step in {Step.PAUSE, Step.UNREACHABLE}:

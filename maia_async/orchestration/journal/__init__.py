@@ -7,6 +7,7 @@ from maia_async.orchestration.journal.schema import Meta as Meta
 from maia_async.orchestration.journal.summary import JournalEntry as JournalEntry
 from maia_async.orchestration.journal.summary import JournalSummary as JournalSummary
 from maia_async.orchestration.journal.summary import journal_summary as journal_summary
+from maia_async.orchestration.journal.writes import Asked as Asked
 from maia_async.orchestration.journal.writes import Ended as Ended
 from maia_async.orchestration.journal.writes import InputEnded as InputEnded
 from maia_async.orchestration.journal.writes import Intent as Intent

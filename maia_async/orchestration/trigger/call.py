@@ -11,7 +11,7 @@ withdrawn before it went out                                       what its with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from attrs import define, field
 
@@ -27,6 +27,10 @@ class Withdrawn(MaiaError):
     """A POST was taken back before it went out: nothing was started."""
 
 
+class LaneHeld(MaiaError):
+    """Its lane is held, and it has not gone out: for a caller who has other things to send meanwhile, and comes again later."""
+
+
 class Held(Exception):
     """Its lane is held: the POST must not go out now. Never leaves this package."""
 
@@ -36,7 +40,8 @@ class Call:
     """One request: `request` with the tag that is sent, `in_doubt` while a run of it may exist whose id is not known.
 
     A finished one that is not in doubt failed before it went out, or was turned away unread: its error says nothing about the request.
-    `out`: its last POST was sent, and no answer says that it did not land. `flying`: it counts as such in its lane.
+    `out`: its last POST was sent, and no answer says that it did not land. `flying`: it counts as such in its lane. `announce`: awaited
+    just before each attempt. `gives_back`: it fails with LaneHeld instead of waiting for its lane.
     """
 
     project_id: str
@@ -44,6 +49,8 @@ class Call:
     lane: Lane
     _exchange: Exchange
     ended: Callable[[Call], None] | None = None
+    announce: Callable[[], Awaitable[None]] | None = None
+    gives_back: bool = False
     in_doubt: bool = False
     withdrawn: MaiaError | None = None
     hurried: bool = False

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from maia_async.clock import utc_now
@@ -30,7 +30,7 @@ from maia_async.governor import Lane as Budget
 from maia_async.models import AUTO, ExecutionRequest
 from maia_async.models.request import is_auto_tag
 from maia_async.observers import Observers
-from maia_async.orchestration.trigger.call import Call, Held, Withdrawn
+from maia_async.orchestration.trigger.call import Call, Held, LaneHeld, Withdrawn
 from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Unknown, Verdict, end_of
 from maia_async.orchestration.trigger.lanes import MARGIN, Case, Lane, LaneKey, Lanes, Sent, key_of, sameness
 from maia_async.orchestration.trigger.lookup import Lookup
@@ -39,7 +39,8 @@ from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
 
 logger = logging.getLogger("maia_async")
-UNDER_WAY = 60.0  # seconds for which a POST of a process that is gone may still have been on its way
+FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt
+UNDER_WAY = 60.0 + FRESH  # seconds from `Sent` for which the POST of a process that is gone may still have been on its way
 
 
 class TriggerDesk:
@@ -70,11 +71,20 @@ class TriggerDesk:
         return call.task.result()
 
     def submit(
-        self, project_id: str, request: ExecutionRequest, *, ended: Callable[[Call], None] | None = None, earlier: Sent | None = None
+        self,
+        project_id: str,
+        request: ExecutionRequest,
+        *,
+        ended: Callable[[Call], None] | None = None,
+        earlier: Sent | None = None,
+        announce: Callable[[], Awaitable[None]] | None = None,
+        gives_back: bool = False,
     ) -> Call:
         """Put a request on its way without waiting for it; `ended` is told when its task is done. Raises InvalidRequest before that.
 
         earlier: its POST went out in an earlier process, and no id is known: it is looked up before anything is sent.
+        announce: awaited before each attempt, after all waiting for tokens, budget and look-ups.
+        gives_back: it fails with LaneHeld instead of waiting for its lane.
         """
         if self._closed:
             raise SessionClosed
@@ -82,7 +92,7 @@ class TriggerDesk:
         if problems:
             raise InvalidRequest(problems, what="execution request")
         lane = self._lanes.of(key_of(project_id, request))
-        call = Call(project_id, request.with_tag(), lane, self._exchange, ended)
+        call = Call(project_id, request.with_tag(), lane, self._exchange, ended, announce, gives_back)
         call.gone = lane.take_back(call.request.execution_tag)
         if earlier is not None:
             if request.execution_tag is AUTO:
@@ -103,6 +113,18 @@ class TriggerDesk:
         now = asyncio.get_running_loop().time()
         for execution_id in ids:
             lane.know(execution_id, -float("inf"), now)
+
+    def doubt(self, project_id: str, request: ExecutionRequest, earlier: Sent) -> None:
+        """An earlier process did not find out what became of this request: a run of it may still show, as if this one had given it up."""
+        now = asyncio.get_running_loop().time()
+        age = 0.0 if earlier.wall is None else max(0.0, utc_now().timestamp() - earlier.wall - UNDER_WAY)
+        lane = self._lanes.of(key_of(project_id, request))
+        lane.give_up(request, sent=now - age, start=earlier.at, now=now - age)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client is being closed: what is in doubt then was not looked for to the end."""
+        return self._closed
 
     def lane_is_held(self, key: LaneKey) -> bool:
         """Whether new POSTs of this lane wait for others to be found."""
@@ -159,10 +181,12 @@ class TriggerDesk:
         while True:
             call.out = False
             if call.case is None and call.lane.held:
+                if call.gives_back:
+                    raise LaneHeld("its pipeline and environment are held until an earlier trigger is found out")
                 await self._release_of(call.lane)
                 continue
             try:
-                reply = await self._exchange.call(spec, Budget.TRIGGER, in_doubt=call.doubt)
+                reply = await self._exchange.call(spec, Budget.TRIGGER, in_doubt=call.doubt, announce=call.announce)
             except Held:
                 continue
             return decoded(spec, reply, codec.started_id)

@@ -1,0 +1,188 @@
+"""A killed batch, in virtual time: killed at each step of the loop, and at the moments that are hard to see through afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from orchestration.crashing import TRIGGERS, Process, inline, one_clock, resumed, rows, runs_of, scenario, until, wrongly_attributed
+from orchestration.stepping import SteppingLoop
+from virtual_time import VirtualLoop
+
+from maia_async import OutcomeState, TriggerPolicy
+from maia_async.emulator import Emulator, Fault
+from maia_async.policies import Timeouts
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator(scenario(latency_out=1.0)) as running:
+        yield running
+
+
+def lost(row: int, **fields: Any) -> Fault:
+    return Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": str(row)}}, **{"times": 1, **fields})
+
+
+# A POST that goes out long after its intent was written down
+
+
+@pytest.mark.parametrize("pause", [100, 1000], ids=["in the exchange", "held by the batch"])
+async def test_a_run_that_was_started_after_a_long_pause_is_found(emulator: Emulator, tmp_path: Path, pause: int) -> None:
+    emulator.control.add_fault(lost(1, status=429, retry_after=pause))
+    async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as process:
+        await until(lambda: len(emulator.control.executions()) == 2)
+        left = process.kill(tmp_path / "left")
+        await asyncio.sleep(10)  # the run is over: its tag would refuse no second one
+        outcomes = await resumed(emulator, left)
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * 2
+    assert runs_of(emulator) == {"0": 1, "1": 1}
+
+
+async def test_a_run_that_was_started_by_a_late_resume_is_found_by_the_next(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.control.add_fault(lost(1, kind="silence", landed=False))
+    async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as first:
+        await asyncio.sleep(10)
+        left = first.kill(tmp_path / "left")
+    await asyncio.sleep(3600)
+    async with Process(emulator, None, left) as second:
+        await until(lambda: len(emulator.control.executions()) == 2)
+        left = second.kill(tmp_path / "left again")
+        await asyncio.sleep(10)
+        outcomes = await resumed(emulator, left)
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * 2
+    assert runs_of(emulator) == {"0": 1, "1": 1}
+
+
+# What one process gave up
+
+
+async def test_the_run_of_a_request_that_was_given_up_before_the_kill_is_not_taken_for_anothers(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.control.add_fault(lost(0, kind="silence", lands_after=70.0))
+    emulator.control.add_fault(lost(1, kind="silence", landed=False))
+    policies = {"timeout": Timeouts(connect=5.0, total=20.0)}
+    async with Process(emulator, rows(2, "a", execution_tag=None), tmp_path / "j.db", policies=policies) as process:
+        await until(lambda: process.seen)  # UNKNOWN: it is late, and without a tag it may not be sent again
+        await asyncio.sleep(2)
+        left = process.kill(tmp_path / "left")
+        await until(emulator.control.executions)
+        outcomes = await resumed(emulator, left)
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.UNKNOWN, OutcomeState.UNKNOWN]
+    assert [outcome.execution_id for outcome in outcomes] == [None, None]
+    assert outcomes[1].candidates == (emulator.control.executions()[0].id,)
+
+
+# Killed at each step
+
+
+def killed_at(step: int, folder: Path, *, count: int) -> tuple[int, dict[str, Any]]:
+    """Kill a batch at this step of the loop, resume it, and kill that one at the same step again; at 0 nothing is killed."""
+
+    async def main() -> tuple[int, dict[str, Any]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SteppingLoop)
+        left: dict[int, Path] = {}
+        async with Emulator(scenario(latency_in=0.2, latency_out=0.2)) as emulator:
+            journal = folder / "j.db"
+            for number in (1, 2):
+                async with Process(emulator, rows(count, "ab"), journal, {"max_running": 3}) as process:
+
+                    def strike(number: int = number, process: Process = process) -> None:
+                        left[number] = process.kill(folder / f"left {number}")
+
+                    loop.begin({step: strike})
+                    await until(lambda number=number, process=process: number in left or not process.lives)
+                    steps = loop.steps
+                    loop.begin({})
+                if number not in left:
+                    break
+                journal = left[number]
+            outcomes = process.seen if not left else await resumed(emulator, journal, rows(count, "ab"))
+            return steps, {
+                "runs": runs_of(emulator),
+                "states": [outcome.state.value for outcome in outcomes],
+                "wrong": wrongly_attributed(emulator, outcomes),
+            }
+
+    folder.mkdir()
+    with asyncio.Runner(loop_factory=SteppingLoop) as runner:
+        return runner.run(main())
+
+
+STRIDE = 24
+FIRST = pytest.mark.parametrize("first", [1, *(pytest.param(first, marks=pytest.mark.long) for first in range(4, STRIDE, 3))])
+
+
+@FIRST
+def test_killed_at_each_step_it_starts_each_request_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    inline(monkeypatch)
+    whole = {"runs": {str(row): 1 for row in range(4)}, "states": ["SUCCESS"] * 4, "wrong": []}
+    steps, found = killed_at(0, tmp_path / "0", count=4)
+    assert found == whole
+    assert steps > 50
+    for step in range(first, steps + 1, STRIDE):
+        assert killed_at(step, tmp_path / str(step), count=4)[1] == whole, f"killed at step {step}"
+
+
+# Killed at random, with answers lost at random
+
+SETTLE = 5.0
+POLICIES = {"trigger": TriggerPolicy(settle=SETTLE), "timeout": Timeouts(connect=4.0, total=8.0)}
+TROUBLES: dict[str, dict[str, Any]] = {
+    "504, landed": {"status": 504, "landed": True},
+    "504, landed, over": {"status": 504, "ends": "SUCCESS"},
+    "504, not landed": {"status": 504, "landed": False},
+    "reset, landed": {"kind": "reset", "landed": True},
+    "reset, not landed": {"kind": "reset", "landed": False},
+    "silence, landed": {"kind": "silence", "landed": True},
+    "silence, not landed": {"kind": "silence", "landed": False},
+    "late": {"lands_after": 3.0},
+    "paused": {"status": 429, "retry_after": 30},
+    "paused for long": {"status": 429, "retry_after": 200},
+}
+ROW = st.tuples(st.booleans(), st.none() | st.sampled_from(sorted(TROUBLES)))
+KILLS = st.lists(st.tuples(st.floats(0, 40), st.sampled_from([0.0, 3.0, 90.0, 4000.0])), max_size=4)
+
+
+@settings(max_examples=40)
+@given(drawn=st.lists(ROW, min_size=1, max_size=8), lanes=st.integers(1, 3), kills=KILLS, sized=st.booleans())
+def test_killed_and_unlucky_at_random(drawn: list[tuple[bool, str | None]], lanes: int, kills: Any, sized: bool) -> None:
+    """Without a tag what did not land cannot be told from what is not shown yet; every other doubt is resolved."""
+    names = "abc"[:lanes]
+    requests = [rows(len(drawn), names, **({} if auto else {"execution_tag": None}))[row] for row, (auto, _) in enumerate(drawn)]
+    faults = [lost(row, **TROUBLES[trouble]) for row, (_, trouble) in enumerate(drawn) if trouble is not None]
+    doubtful = {requests[row].pipeline_name for row, (auto, _) in enumerate(drawn) if not auto}
+
+    async def main(folder: Path) -> None:
+        journal, shown = folder / "j.db", dict[int, tuple[OutcomeState, str | None]]()
+        async with Emulator(scenario(latency_in=(0.0, 0.5), latency_out=(0.0, 0.5), faults=faults)) as emulator:
+            for number, (after, pause) in enumerate(kills):
+                given_now = requests if sized else iter(requests)
+                async with Process(emulator, given_now, journal, {"max_running": 5}, POLICIES) as process:
+                    await asyncio.sleep(after)
+                    journal = process.kill(folder / f"left {number}")
+                    shown.update({outcome.index: (outcome.state, outcome.execution_id) for outcome in process.seen})
+                    await asyncio.sleep(pause)
+            outcomes = {outcome.index: outcome for outcome in await resumed(emulator, journal, requests, POLICIES)}
+            runs = runs_of(emulator)
+            assert sorted(outcomes) == list(range(len(requests)))
+            assert wrongly_attributed(emulator, outcomes.values()) == []
+            for row, outcome in outcomes.items():
+                assert shown.get(row, (outcome.state, outcome.execution_id)) == (outcome.state, outcome.execution_id)
+                if outcome.state is OutcomeState.UNKNOWN:
+                    assert outcome.request.pipeline_name in doubtful
+                    assert runs[str(row)] <= 1
+                else:
+                    assert (outcome.state, runs[str(row)]) == (OutcomeState.SUCCESS, 1)
+
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        inline(patch)
+        one_clock(patch)
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(main(Path(folder)))
