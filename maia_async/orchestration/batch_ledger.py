@@ -38,6 +38,7 @@ class Live:
     execution: PipelineExecution | None = None
     waiter: Waiter | None = None
     triggered_at: datetime | None = None
+    began: float | None = None  # see `Begun`
     cancelled: bool = False
     out: bool = False  # the last POST went out, and its error is about its answer
     lane: LaneKey | None = None

@@ -235,7 +235,8 @@ class Pump:
 
     def _has_started(self, live: Live, execution_id: str) -> None:
         live.triggered_at = utc_now()
-        live.execution = handle_of(self._project.runtime, self._project.id, execution_id, triggered_at=self._now(), request=live.request)
+        began = self._now() if live.began is None else live.began
+        live.execution = handle_of(self._project.runtime, self._project.id, execution_id, triggered_at=began, request=live.request)
 
     def _join(self, live: Live) -> None:
         if live.execution is not None:
@@ -363,6 +364,7 @@ class Pump:
             if live.execution is None and live.call is not None and live.call.task.done():
                 failed = live.call.failure()
                 if failed is None:
+                    live.began = live.call.began
                     self._has_started(live, live.call.task.result())
                 else:
                     failure, live.out = failed, live.call.in_doubt

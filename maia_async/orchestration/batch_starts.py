@@ -202,7 +202,7 @@ class Starts:
         ):  # its call stays: until the id is written down, whoever tears the batch down needs it
             self._book.started(live, call.task.result(), partial(self._noted, live, number, call))
             return
-        live.call, live.out = None, call.in_doubt
+        live.call, live.out, live.began = None, call.in_doubt, call.began
         try:
             self._found(live, number, call.task.result() if failure is None else failure)
         except Exception as bug:  # noqa: BLE001 - in a callback nobody else would ever see it, and the batch would wait for ever
@@ -211,7 +211,7 @@ class Starts:
     def _noted(self, live: Live, number: int, call: Call, error: Exception | None) -> None:
         if self._ended:
             return
-        live.call, live.out = None, call.in_doubt
+        live.call, live.out, live.began = None, call.in_doubt, call.began
         self.lanes.leave(live)
         self._found(live, number, call.task.result())
         if error is not None:

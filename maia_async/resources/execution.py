@@ -298,12 +298,12 @@ class PipelineExecution:
 def handle_of(
     runtime: Runtime, project_id: str, execution_id: str, *, triggered_at: float | None = None, request: ExecutionRequest | None = None
 ) -> PipelineExecution:
-    """A handle; `triggered_at` is the loop time of our own trigger, whose answer has just come, and `request` what it asked for."""
+    """A handle; `triggered_at` is the loop time at which our own trigger began it (see `Begun`), and `request` what it asked for."""
     watched = runtime.watcher.watched(ExecutionSubject(runtime, project_id, execution_id))
     if triggered_at is not None:
         watched.triggered_at = triggered_at
         server = runtime.exchange.server_time()
-        watched.start = None if server is None else int(server)
+        watched.start = None if server is None else int(server - (asyncio.get_running_loop().time() - triggered_at))
         watched.names = None if request is None else codec.names_of(request.pipeline_name, request.environment_name)
     return PipelineExecution(runtime, watched)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -185,8 +184,8 @@ class Project:
             scalar_variables=scalar_variables,
             grid_variables=grid_variables,
         )
-        execution_id = await self.runtime.trigger.start(self.id, request)
-        return handle_of(self.runtime, self.id, execution_id, triggered_at=asyncio.get_running_loop().time(), request=request)
+        begun = await self.runtime.trigger.start(self.id, request)
+        return handle_of(self.runtime, self.id, begun.execution_id, triggered_at=begun.at, request=request)
 
     def execution(self, execution_id: str) -> PipelineExecution:
         """Re-attach to a run by its id."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from attrs import define
+from attrs import define, frozen
 
 from maia_async.exchange import Exchange
 from maia_async.models import ExecutionRequest
@@ -16,11 +16,19 @@ from maia_async.tasks import TaskOwner
 from maia_async.watching.watcher import Watcher
 
 
+@frozen
+class Begun:
+    """A run that was started. at: the loop's time of the answer that said so; of one that was found without an answer, of its POST."""
+
+    execution_id: str
+    at: float
+
+
 class Trigger(Protocol):
     """Starts runs."""
 
-    async def start(self, project_id: str, request: ExecutionRequest) -> str:
-        """Start one run and return its id; see `Project.execute` for what it raises."""
+    async def start(self, project_id: str, request: ExecutionRequest) -> Begun:
+        """Start one run; see `Project.execute` for what it raises."""
 
 
 @define(slots=True)

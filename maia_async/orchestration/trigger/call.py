@@ -57,6 +57,7 @@ class Call:
     out: bool = False
     flying: bool = False
     sent: float = 0.0
+    began: float = 0.0  # see `Begun`
     dated: Dated | None = None
     case: Case | None = None
     gone: GivenUp | None = None  # an earlier call of the very same request, whose fate nobody found out

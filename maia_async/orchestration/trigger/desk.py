@@ -35,6 +35,7 @@ from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Unk
 from maia_async.orchestration.trigger.lanes import MARGIN, Case, Lane, LaneKey, Lanes, Sent, key_of, sameness
 from maia_async.orchestration.trigger.lookup import Lookup
 from maia_async.orchestration.trigger.resolver import Patience, Resolver
+from maia_async.resources.runtime import Begun
 from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
 
@@ -57,8 +58,8 @@ class TriggerDesk:
         self._calls: set[Call] = set()
         self._closed = False
 
-    async def start(self, project_id: str, request: ExecutionRequest) -> str:
-        """Start one run and return its id; raises as `Project.execute` says."""
+    async def start(self, project_id: str, request: ExecutionRequest) -> Begun:
+        """Start one run; raises as `Project.execute` says."""
         call = self.submit(project_id, request)
         try:
             await done(call.task)
@@ -68,7 +69,7 @@ class TriggerDesk:
         failure = call.failure()
         if failure is not None:
             raise failure
-        return call.task.result()
+        return Begun(call.task.result(), call.began)
 
     def submit(
         self,
@@ -153,6 +154,7 @@ class TriggerDesk:
                 verdict = await _verdict(case)
                 if isinstance(verdict, Adopt):
                     self.counts["adopted"] += 1
+                    call.began = case.sent
                     return self._started(call, verdict.execution_id, adopted=True)
                 if not isinstance(verdict, SendAgain):
                     self.counts["unknown"] += 1
@@ -164,7 +166,8 @@ class TriggerDesk:
             except Exception as caught:  # noqa: BLE001 - the first table of decision.py is about any error; a case keeps it as its cause
                 error = caught
             else:
-                lane.know(execution_id, call.sent, asyncio.get_running_loop().time())
+                call.began = asyncio.get_running_loop().time()
+                lane.know(execution_id, call.sent, call.began)
                 call.land()
                 return self._started(call, execution_id)
             doubted = case is not None or call.gone is not None
