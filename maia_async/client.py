@@ -94,7 +94,7 @@ class Maia:
             exchange=self._exchange,
             owner=self._owner,
             observers=self._observers,
-            patience=Patience(settle=trigger.settle, unreachable=poll.max_unreachable, max_sends=retry.max_tries),
+            patience=Patience(settle=trigger.settle, unreachable=poll.max_unreachable, max_sends=retry.max_tries, attempt=timeout.total),
         )
         self._runtime = Runtime(
             exchange=self._exchange,

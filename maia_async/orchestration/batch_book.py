@@ -118,5 +118,12 @@ def sent_of(row: Row) -> Sent:
     return Sent(at=row.server_time, wall=None if row.sent_at is None else row.sent_at.timestamp())
 
 
+def began_of(row: Row, *, server_time: float | None, now: float) -> float | None:
+    """The loop's time at which the run of a row began; None when nothing tells. It says where lists show it, and what a 404 may mean."""
+    if row.server_time is not None and server_time is not None:
+        return now - max(0.0, server_time - row.server_time)
+    return None if row.started_at is None else now - max(0.0, (utc_now() - row.started_at).total_seconds())
+
+
 def _told(done: Done, error: BaseException | None) -> None:
     done(error if isinstance(error, Exception) or error is None else RuntimeError(repr(error)))

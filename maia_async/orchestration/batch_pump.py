@@ -19,7 +19,7 @@ from attrs import define, field
 from maia_async.clock import utc_now
 from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, TriggerOutcomeUnknown, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
-from maia_async.orchestration.batch_book import Book, sent_of
+from maia_async.orchestration.batch_book import Book, began_of, sent_of
 from maia_async.orchestration.batch_cancel import cancel_runs
 from maia_async.orchestration.batch_hold import Hold, Step, step_after
 from maia_async.orchestration.batch_input import BatchInput, row_problems
@@ -172,7 +172,10 @@ class Pump:
                 live.earlier = sent_of(row)
                 self._starts.look_up(live)
             else:
-                live.execution = handle_of(self._project.runtime, self._project.id, row.execution_id)
+                began = began_of(row, server_time=self._project.runtime.exchange.server_time(), now=self._now())
+                live.execution = handle_of(
+                    self._project.runtime, self._project.id, row.execution_id, triggered_at=began, request=row.request
+                )
                 self._join(live)
 
     async def _has_room(self) -> bool:

@@ -191,3 +191,16 @@ async def test_a_conflict_that_is_waited_for_does_not_hold_its_lane(emulator: Em
         emulator.control.finish(held.id)
         outcomes = [outcome async for outcome in batch]
     assert {outcome.state for outcome in outcomes} == {OutcomeState.SUCCESS}
+
+
+async def test_a_run_of_a_moment_ago_may_not_be_visible_yet_when_the_batch_is_resumed(
+    emulator: Emulator, maia: Maia, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    async with Batch(maia.project(), rows(1), journal=path):
+        await asyncio.sleep(2)
+    emulator.control.add_fault(Fault(method="GET", path="**/pipeline-executions/*", status=404, times=3))
+
+    report = await run_batch(maia.project(), None, journal=path)
+
+    assert report.counts[OutcomeState.SUCCESS] == 1

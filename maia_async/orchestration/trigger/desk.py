@@ -41,7 +41,7 @@ from maia_async.wire import codec, operations
 
 logger = logging.getLogger("maia_async")
 FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt
-UNDER_WAY = 60.0 + FRESH  # seconds from `Sent` for which the POST of a process that is gone may still have been on its way
+LONGEST = 60.0  # seconds for which a gateway may hold a POST
 
 
 class TriggerDesk:
@@ -53,6 +53,8 @@ class TriggerDesk:
         self._owner = owner
         self._observers = observers
         self._patience = patience
+        # Seconds from `Sent` for which the POST of a process that is gone, with the same timeouts, may still have been on its way.
+        self._under_way = max(LONGEST, patience.attempt) + FRESH
         self._lookup = Lookup(exchange)
         self._lanes = Lanes()
         self._calls: set[Call] = set()
@@ -118,7 +120,7 @@ class TriggerDesk:
     def doubt(self, project_id: str, request: ExecutionRequest, earlier: Sent) -> None:
         """An earlier process did not find out what became of this request: a run of it may still show, as if this one had given it up."""
         now = asyncio.get_running_loop().time()
-        age = 0.0 if earlier.wall is None else max(0.0, utc_now().timestamp() - earlier.wall - UNDER_WAY)
+        age = 0.0 if earlier.wall is None else max(0.0, utc_now().timestamp() - earlier.wall - self._under_way)
         lane = self._lanes.of(key_of(project_id, request))
         lane.give_up(request, sent=now - age, start=earlier.at, now=now - age)
 
@@ -263,11 +265,11 @@ class TriggerDesk:
         now, server_now = asyncio.get_running_loop().time(), self._exchange.server_time()
         if earlier.at is not None:
             case = self._case(call, sent=now if server_now is None else now - (server_now - earlier.at), start=earlier.at)
-            case.ended = now if server_now is None else now - max(0.0, server_now - earlier.at - UNDER_WAY)
+            case.ended = now if server_now is None else now - max(0.0, server_now - earlier.at - self._under_way)
             # A later run cannot be its, and in days others may have started many.
-            case.latest = int(earlier.at + UNDER_WAY + self._patience.settle + MARGIN)
+            case.latest = int(earlier.at + self._under_way + self._patience.settle + MARGIN)
         elif earlier.wall is not None:
-            case = self._case(call, sent=now - (utc_now().timestamp() - earlier.wall) - UNDER_WAY, start=None)
+            case = self._case(call, sent=now - (utc_now().timestamp() - earlier.wall) - self._under_way, start=None)
         else:
             raise MisuseError("Sent needs a time: `at` by the API's clock, or `wall` by the clock of the machine that sent it")
         self.counts["in doubt"] += 1

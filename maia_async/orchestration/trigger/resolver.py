@@ -33,11 +33,15 @@ logger = logging.getLogger("maia_async")
 
 @frozen(kw_only=True)
 class Patience:
-    """How long is waited. `settle` as in TriggerPolicy; `unreachable`: after which a list that fails is given up. Seconds."""
+    """How long is waited, in seconds. `settle` as in TriggerPolicy.
+
+    unreachable: after which a list that fails is given up. attempt: what one POST may take.
+    """
 
     settle: float
     unreachable: float
     max_sends: int
+    attempt: float = 60.0
 
     @property
     def unreadable(self) -> float:
