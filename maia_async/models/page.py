@@ -32,8 +32,11 @@ class Page(Generic[T]):
 
 @frozen(kw_only=True)
 class Response:
-    """An answer as it came: `body` is the parsed JSON, the text when it is not JSON, or None when empty."""
+    """An answer as it came: `body` is the parsed JSON, the text when it is not JSON, or None when empty.
+
+    Its repr shows neither headers nor body: a server may echo there what it was sent, our token too.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    body: Any = None
+    body: Any = field(default=None, repr=False)

@@ -20,7 +20,7 @@ from maia_async import Batch, ExecutionRequest, Maia, Outcome, exchange
 from maia_async.clock import utc_now
 from maia_async.emulator import Emulator, Pipeline, Scenario
 from maia_async.offload import Thread
-from maia_async.orchestration import batch_book
+from maia_async.orchestration.batch import book as batch_book
 from maia_async.orchestration.trigger import desk, resolver
 
 ENVIRONMENT = "Environment-1"

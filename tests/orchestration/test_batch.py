@@ -28,8 +28,8 @@ from maia_async import (
     run_batch,
 )
 from maia_async.emulator import Emulator
-from maia_async.orchestration.batch_pump import MIN_UNREAD
-from maia_async.orchestration.batch_starts import MAX_TRIGGERS
+from maia_async.orchestration.batch.pump import MIN_UNREAD
+from maia_async.orchestration.batch.starts import MAX_TRIGGERS
 
 CANNOT_CONNECT = RetryPolicy(max_tries=2, base=0.1, cap=0.1)
 

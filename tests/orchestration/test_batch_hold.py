@@ -33,8 +33,8 @@ from maia_async import (
     errors,
     run_batch,
 )
-from maia_async.orchestration.batch_hold import CAP, LEAST, Hold, Step, step_after
-from maia_async.orchestration.batch_starts import MAX_TRIGGERS
+from maia_async.orchestration.batch.hold import CAP, LEAST, Hold, Step, step_after
+from maia_async.orchestration.batch.starts import MAX_TRIGGERS
 from maia_async.orchestration.trigger import Withdrawn
 
 Now = Callable[[], float]

@@ -10,7 +10,7 @@ import pytest
 from orchestration.account import request
 
 from maia_async import ExecutionRequest, InvalidRequest, MisuseError
-from maia_async.orchestration.batch_input import BatchInput, row_problems
+from maia_async.orchestration.batch.input import BatchInput, row_problems
 
 ROWS = [request("good"), request("short"), request("long")]
 

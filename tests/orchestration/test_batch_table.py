@@ -23,7 +23,7 @@ from orchestration.account import Scripted, others, patches, posts, request, sce
 from maia_async import Batch, ExecutionRequest, Maia, RetryPolicy, SessionClosed, StaticToken, Unauthorized, WaitTimeout
 from maia_async.emulator import Emulator
 from maia_async.emulator.exchange import Reply
-from maia_async.orchestration.batch_rules import Runs, on_leaving
+from maia_async.orchestration.batch.rules import Runs, on_leaving
 
 LEFT = ["LEFT_RUNNING", "NOT_STARTED", "LEFT_RUNNING", "LEFT_RUNNING"]
 CANCELLED = ["CANCELLED", "NOT_STARTED", "CANCELLED", "CANCELLED"]

@@ -19,8 +19,8 @@ from maia_async.errors import (
     ServerError,
     Unauthorized,
 )
-from maia_async.orchestration.refusals import Refusals, Weight, weight_of
-from maia_async.orchestration.stopping import Step, step
+from maia_async.orchestration.supervision.refusals import Refusals, Weight, weight_of
+from maia_async.orchestration.supervision.stopping import Step, step
 from maia_async.watching.failures import ends_wait
 
 PASSING, DOUBTED, FINAL = Weight

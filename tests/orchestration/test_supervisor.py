@@ -306,7 +306,7 @@ async def test_one_pipeline_has_one_supervisor() -> None:
 async def test_a_bug_of_ours_ends_the_supervision_with_it(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world() as made:
         pipeline = made.make("a", running=True)
-        monkeypatch.setattr("maia_async.orchestration.charge.Charge.shows", lambda *_: 1 / 0)
+        monkeypatch.setattr("maia_async.orchestration.supervision.charge.Charge.shows", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             async with supervise([pipeline]):
                 await asyncio.sleep(5)

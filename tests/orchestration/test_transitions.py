@@ -23,9 +23,9 @@ from maia_async import (
     supervise,
 )
 from maia_async.backoffs import steps
-from maia_async.orchestration.mailbox import Mailbox
-from maia_async.orchestration.restarts import Restarts
-from maia_async.orchestration.transitions import Meaning, Start, Track, meaning
+from maia_async.orchestration.supervision.mailbox import Mailbox
+from maia_async.orchestration.supervision.restarts import Restarts
+from maia_async.orchestration.supervision.transitions import Meaning, Start, Track, meaning
 
 STARTING, SNAPSHOTTING, STREAMING = StreamingState.STARTING, StreamingState.SNAPSHOTTING, StreamingState.STREAMING
 STOPPING, NOT_RUNNING, UNKNOWN = StreamingState.STOPPING, StreamingState.NOT_RUNNING, StreamingState.UNKNOWN

@@ -11,7 +11,7 @@ import anyio
 
 from maia_async.backoffs import jittered
 from maia_async.errors import BadRequest, Conflict, MaiaError, NotFound
-from maia_async.orchestration.batch_ledger import Live
+from maia_async.orchestration.batch.ledger import Live
 from maia_async.resources.ending import CONFIRM_BOUND, LEAST_PAUSE, in_doubt
 
 logger = logging.getLogger("maia_async")

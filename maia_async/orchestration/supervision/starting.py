@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 
 from maia_async.errors import RequestTimedOut, SessionClosed
-from maia_async.orchestration.charge import Charge
+from maia_async.orchestration.supervision.charge import Charge
 from maia_async.wire.landing import Landing, landing_of
 
 

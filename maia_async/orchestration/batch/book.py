@@ -18,7 +18,7 @@ from attrs import define, evolve, field
 from maia_async.clock import utc_now
 from maia_async.errors import JournalMismatch, MaiaError
 from maia_async.models import ExecutionRequest, OutcomeState
-from maia_async.orchestration.batch_ledger import Live
+from maia_async.orchestration.batch.ledger import Live
 from maia_async.orchestration.journal import Asked, Ended, InputEnded, Intent, Journal, Plan, Resume, Row, Started, Write
 from maia_async.orchestration.outcomes import Outcome
 from maia_async.orchestration.trigger import Sent

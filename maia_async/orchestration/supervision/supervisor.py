@@ -27,10 +27,10 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from maia_async.errors import MisuseError, SessionClosed
-from maia_async.orchestration.keeper import Keeper, another_client, another_project, check_free
-from maia_async.orchestration.mailbox import Mailbox
-from maia_async.orchestration.supervise_rules import SuperviseRules
-from maia_async.orchestration.supervision import SupervisedState, SupervisorEvent
+from maia_async.orchestration.supervision.events import SupervisedState, SupervisorEvent
+from maia_async.orchestration.supervision.keeper import Keeper, another_client, another_project, check_free
+from maia_async.orchestration.supervision.mailbox import Mailbox
+from maia_async.orchestration.supervision.rules import SuperviseRules
 from maia_async.policies import RestartPolicy
 from maia_async.resources.streaming import StreamingPipeline
 from maia_async.tasks import settle

@@ -9,11 +9,8 @@ from attrs import define, field
 
 from maia_async.clock import utc_now
 from maia_async.models.streaming import StreamingState
-from maia_async.orchestration.alarms import Alarm
-from maia_async.orchestration.mailbox import Mailbox
-from maia_async.orchestration.refusals import Refusals, Weight, weight_of
-from maia_async.orchestration.restarts import Restarts
-from maia_async.orchestration.supervision import (
+from maia_async.orchestration.supervision.alarms import Alarm
+from maia_async.orchestration.supervision.events import (
     ExternallyStopped,
     Flapping,
     GaveUp,
@@ -25,7 +22,10 @@ from maia_async.orchestration.supervision import (
     SupervisorEvent,
     Unreachable,
 )
-from maia_async.orchestration.transitions import STREAMING, Track, is_readable
+from maia_async.orchestration.supervision.mailbox import Mailbox
+from maia_async.orchestration.supervision.refusals import Refusals, Weight, weight_of
+from maia_async.orchestration.supervision.restarts import Restarts
+from maia_async.orchestration.supervision.transitions import STREAMING, Track, is_readable
 from maia_async.resources.streaming import StreamingPipeline
 from maia_async.watching.watched import NEVER, Waiter
 

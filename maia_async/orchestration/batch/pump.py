@@ -19,13 +19,13 @@ from attrs import define, field
 from maia_async.clock import utc_now
 from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, TriggerOutcomeUnknown, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
-from maia_async.orchestration.batch_book import Book, began_of, sent_of
-from maia_async.orchestration.batch_cancel import cancel_runs
-from maia_async.orchestration.batch_hold import Hold, Step, step_after
-from maia_async.orchestration.batch_input import BatchInput, row_problems
-from maia_async.orchestration.batch_ledger import Ledger, Live
-from maia_async.orchestration.batch_rules import Rules, Runs, on_leaving
-from maia_async.orchestration.batch_starts import Starts, withdrawn
+from maia_async.orchestration.batch.book import Book, began_of, sent_of
+from maia_async.orchestration.batch.cancel import cancel_runs
+from maia_async.orchestration.batch.hold import Hold, Step, step_after
+from maia_async.orchestration.batch.input import BatchInput, row_problems
+from maia_async.orchestration.batch.ledger import Ledger, Live
+from maia_async.orchestration.batch.rules import Rules, Runs, on_leaving
+from maia_async.orchestration.batch.starts import Starts, withdrawn
 from maia_async.orchestration.journal import Resume
 from maia_async.orchestration.outcomes import Outcome, state_of_details, state_of_trigger
 from maia_async.resources.execution import PipelineExecution, handle_of

@@ -5,7 +5,7 @@ A request is in one of these places, moved by callbacks alone, since a task for 
     in                 until                                               then
     its lane           the lane is free, or the batch stops                a POST, or Withdrawn
     the journal        its intent is durable                               a POST, or Withdrawn when the batch stopped meanwhile
-    a POST             it is answered                                      as `batch_hold.py` says: started, failed, or one of the two below
+    a POST             it is answered                                      as `hold.py` says: started, failed, or one of the two below
     the journal        its id is durable                                   started
     the hold           the shared pause is over, or the batch stops        the next POST, or the error that held it
     a conflict         its own pause is over, or the batch stops           the next POST, or Withdrawn
@@ -24,11 +24,11 @@ from attrs import define, field
 from maia_async.backoffs import jittered
 from maia_async.errors import RateLimited
 from maia_async.models import ExecutionRequest
-from maia_async.orchestration.batch_book import Book
-from maia_async.orchestration.batch_hold import Hold, Step, step_after
-from maia_async.orchestration.batch_lanes import Lanes
-from maia_async.orchestration.batch_ledger import Live
-from maia_async.orchestration.batch_rules import Rules
+from maia_async.orchestration.batch.book import Book
+from maia_async.orchestration.batch.hold import Hold, Step, step_after
+from maia_async.orchestration.batch.lanes import Lanes
+from maia_async.orchestration.batch.ledger import Live
+from maia_async.orchestration.batch.rules import Rules
 from maia_async.orchestration.trigger import FRESH, Call, LaneHeld, Sent, TriggerDesk, Withdrawn
 from maia_async.resources.project import Project
 from maia_async.tasks import settle

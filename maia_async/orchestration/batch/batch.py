@@ -54,10 +54,10 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from maia_async.errors import MisuseError
-from maia_async.orchestration.batch_book import Book
-from maia_async.orchestration.batch_input import BatchInput, Requests
-from maia_async.orchestration.batch_pump import Pump
-from maia_async.orchestration.batch_rules import Rules
+from maia_async.orchestration.batch.book import Book
+from maia_async.orchestration.batch.input import BatchInput, Requests
+from maia_async.orchestration.batch.pump import Pump
+from maia_async.orchestration.batch.rules import Rules
 from maia_async.orchestration.journal import Journal
 from maia_async.orchestration.outcomes import BatchReport, Outcome, parting_words, summarize
 from maia_async.resources.execution import PipelineExecution

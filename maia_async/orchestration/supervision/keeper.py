@@ -42,16 +42,16 @@ from attrs import define, field
 from maia_async.errors import MisuseError, SessionClosed, StatusUnavailable
 from maia_async.logs import logger
 from maia_async.models.streaming import StreamingState
-from maia_async.orchestration.alarms import Alarm, Alarms
-from maia_async.orchestration.charge import Charge
-from maia_async.orchestration.mailbox import Mailbox
-from maia_async.orchestration.refusals import Weight
-from maia_async.orchestration.restarts import Restarts
-from maia_async.orchestration.starting import send_start
-from maia_async.orchestration.stopping import stop_all
-from maia_async.orchestration.supervise_rules import SuperviseRules
-from maia_async.orchestration.supervision import SupervisedState
-from maia_async.orchestration.transitions import STREAMING, Meaning, Track
+from maia_async.orchestration.supervision.alarms import Alarm, Alarms
+from maia_async.orchestration.supervision.charge import Charge
+from maia_async.orchestration.supervision.events import SupervisedState
+from maia_async.orchestration.supervision.mailbox import Mailbox
+from maia_async.orchestration.supervision.refusals import Weight
+from maia_async.orchestration.supervision.restarts import Restarts
+from maia_async.orchestration.supervision.rules import SuperviseRules
+from maia_async.orchestration.supervision.starting import send_start
+from maia_async.orchestration.supervision.stopping import stop_all
+from maia_async.orchestration.supervision.transitions import STREAMING, Meaning, Track
 from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline
 from maia_async.tasks import FINISH_BOUND, bare

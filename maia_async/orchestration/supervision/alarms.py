@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from maia_async.orchestration.charge import Charge
+    from maia_async.orchestration.supervision.charge import Charge
 
 
 class Alarm(Enum):

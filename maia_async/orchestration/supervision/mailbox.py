@@ -17,7 +17,7 @@ from itertools import count
 from attrs import define, evolve, field
 
 from maia_async.orchestration.reading import Reading
-from maia_async.orchestration.supervision import GaveUp, RestartAttempted, StreamingTransition, SupervisorEvent
+from maia_async.orchestration.supervision.events import GaveUp, RestartAttempted, StreamingTransition, SupervisorEvent
 
 
 @define(eq=False)

@@ -17,7 +17,7 @@ from typing import Final
 
 from attrs import define, field
 
-from maia_async.orchestration.batch_ledger import Live
+from maia_async.orchestration.batch.ledger import Live
 from maia_async.orchestration.trigger import LaneKey, TriggerDesk, key_of
 
 MOST_PARKED: Final = 1000  # requests read ahead of those that cannot go: more would be an input in memory

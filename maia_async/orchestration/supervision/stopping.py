@@ -34,8 +34,8 @@ from maia_async.backoffs import jittered
 from maia_async.errors import Conflict, SessionClosed
 from maia_async.logs import logger
 from maia_async.models.streaming import StreamingState
-from maia_async.orchestration.charge import Charge
-from maia_async.orchestration.transitions import NOT_RUNNING, STREAMING, is_readable
+from maia_async.orchestration.supervision.charge import Charge
+from maia_async.orchestration.supervision.transitions import NOT_RUNNING, STREAMING, is_readable
 
 STOP_BOUND: Final = 10.0
 STOPS_AT_ONCE: Final = 20
