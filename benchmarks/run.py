@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-PARTS: Final = ("cpu", "import", "memory", "throughput", "journal", "streams", "governor")
+PARTS: Final = ("cpu", "import", "memory", "throughput", "journal", "streams", "governor", "outage")
 
 
 def main() -> int:
@@ -68,6 +68,10 @@ def _measured(part: str, options: argparse.Namespace, loads: Callable[[bytes], A
         import governor
 
         return governor.measure(quick=quick)
+    if part == "outage":
+        import outage
+
+        return outage.measure(quick=quick)
     import throughput
 
     return asyncio.run(throughput.measure(rounds, 200 if quick else 2000, loads))

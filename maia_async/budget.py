@@ -58,6 +58,7 @@ HALVED_FLOOR = 0.1  # the rate is never halved below this part of `requests`
 # got at least 31 % of the account after the fifth minute with 0.1, 36 % with 0.2, 40 % with 0.3, 39 % with 0.4; at most 0.6 % was refused.
 # Equal steps of 10 % of the full rate gave it 35 %, of 5 % 26 %. tests/test_governor_shared.py is the scene.
 RECOVERY = 0.3
+RESUMED_LEAST = 0.05  # of `requests`: what the first window after an outage allows at least, however little was normal before
 SHORTEST_PAUSE = 1 / 60  # of `per`: Retry-After may be 0 or rounded down
 UNHINTED_PAUSE = 1 / 12  # of `per`: a 429 without Retry-After; doubles with each episode in a row, up to `per`
 JITTER = 0.1  # a pause is lengthened by up to this part, so that clients refused together do not return together; never shortened
@@ -145,6 +146,7 @@ class Budget:
     _purse: float = field(init=False)
     _purse_at: float = field(init=False, default=-math.inf)
     _cut: float | None = field(init=False, default=None)  # the general rate after the last halving, per `per`; None: full
+    _grows_from: float = field(init=False, default=-math.inf)  # what is missing of the rate grows back from here on
     _stretch: float = field(init=False, default=1.0)  # this episode's jitter
     _strikes: int = field(init=False, default=0)  # episodes since the last good answer
     _paused_before: float = field(init=False, default=0.0)
@@ -180,10 +182,10 @@ class Budget:
             held.advance(now)
 
     def rate(self, now: float) -> float:
-        """General requests per `per` at `now`: all of them, or what a halving has left plus what has grown back since its pause."""
+        """General requests per `per` at `now`: all of them, or what a halving or an outage has left plus what has grown back since."""
         if self._cut is None:
             return self.general
-        missing = (self.general - self._cut) * math.exp(-RECOVERY * max(0.0, now - self.paused_until) / self.per)
+        missing = (self.general - self._cut) * math.exp(-RECOVERY * max(0.0, now - max(self.paused_until, self._grows_from)) / self.per)
         return self.general - missing if missing >= 1 else self.general
 
     def limit_now(self, now: float) -> float:
@@ -329,6 +331,16 @@ class Budget:
         self.paused_until = max(self.paused_until, now + pause)
         # One request at the resume, then the pace: no stampede of those who waited.
         self._purse, self._purse_at = 1.0, self.paused_until
+
+    def resume(self, normal: float, now: float) -> None:
+        """An outage is over. `normal` requests per `per` are the general rate for one `per`; then it grows back as after a halving.
+
+        An even flow and no burst: what has piled up comes back no faster than it would have come. Without a limit there is no rate.
+        """
+        least = max(1.0, RESUMED_LEAST * self.requests)
+        self._cut = min(self.rate(now), max(normal, least))
+        self._grows_from = now + self.per
+        self._purse, self._purse_at = 1.0, max(now, self.paused_until)
 
     def pause_too_long(self, now: float) -> bool:
         """Whether the pause in force has more than `max_pause` left (the billionth is for the rounding of `now + pause - now`)."""

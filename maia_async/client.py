@@ -191,6 +191,8 @@ class Maia:
             triggers_adopted=self._desk.counts["adopted"],
             triggers_sent_again=self._desk.counts["sent again"],
             triggers_unknown=self._desk.counts["unknown"],
+            retries=self._exchange.retries,
+            held_back=self._exchange.held_back,
             detection_lag=None if middle is None or tail is None else (middle, tail),
         )
 

@@ -5,29 +5,29 @@ after an attempt                            then
 401, first time, and auth has another       once more, not counted as a try
 429                                         the governor pauses everybody; once more unless the pause is over `max_pause`
 may be sent again (wire/answers.py)         wait: full jitter, or Retry-After when that is longer; then once more
+none: held back in an outage (breaker.py)   the same, the first time after the pause; nothing of the budget of retries
 anything else, or no tries, or no budget    raise it
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import anyio
 from attrs import define
 
 from maia_async.auth import Auth, ClientCredentials, Token, TokenSource, read_token
 from maia_async.backoffs import jittered
+from maia_async.breaker import Breaker, HeldBack
 from maia_async.clock import utc_now
 from maia_async.config import default_token_url
 from maia_async.errors import (
     ConfigurationError,
     DecodeError,
-    InvalidRequest,
     MaiaError,
     RateLimited,
     ResponseError,
@@ -38,21 +38,20 @@ from maia_async.events import RateLimitPaused, RequestFinished, TokenRefreshed
 from maia_async.governor import Governor, Lane, Slot
 from maia_async.observers import Observers
 from maia_async.policies import RateLimit, RetryPolicy
-from maia_async.problems import FieldProblem
 from maia_async.retrying import RetryBudget
 from maia_async.secrets import Secret
 from maia_async.session import Session
-from maia_async.wire.answers import error_of, may_send_again, page_in
+from maia_async.wire.answers import error_of, is_failure, may_send_again
+from maia_async.wire.bodies import decoded, encoded, written
 from maia_async.wire.codec import parse_json
 from maia_async.wire.landing import Landing, landing_of
-from maia_async.wire.operations import Query
 from maia_async.wire.requests import Reply, RequestSpec
 from maia_async.wire.retry_after import http_date
 
 T = TypeVar("T")
 Dated = tuple[str, float]
 """The `Date` header of the last answer ("" when it had none), and the loop's time at which it came."""
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)  # `json.dumps` would make one for each request
+logger = logging.getLogger("maia_async")
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -76,6 +75,9 @@ class Exchange:
         self.governor = governor
         self.observers = observers
         self.outcomes: Counter[str] = Counter()
+        self.retries = 0
+        # The two may be different machines, and each must not be kept from the client for the other's sake.
+        self.breaker, self.token_breaker = Breaker(retry.base, retry.cap), Breaker(retry.base, retry.cap, paths=1)
         self.base_url = base_url
         self._retry = retry
         self.max_pause = RateLimit().max_pause if max_pause is None else max_pause
@@ -97,6 +99,11 @@ class Exchange:
     def server_date(self) -> float | None:
         """The same, but None when the last answer had no usable `Date`: for conclusions that a wrong clock of ours would falsify."""
         return server_time_at(self.dated, _loop_time())
+
+    @property
+    def held_back(self) -> int:
+        """How many attempts were not sent because nothing answered, tokens included."""
+        return self.breaker.held + self.token_breaker.held
 
     @property
     def sent(self) -> int:
@@ -122,8 +129,8 @@ class Exchange:
         a token raises.
         """
         self.session.check_usable()  # before the budget: its queues belong to one loop, too
-        url = self.base_url + spec.path + (_written(spec.query) if spec.query else "")
-        body = None if spec.json is None else _encoded(spec.json)
+        url = self.base_url + spec.path + (written(spec.query) if spec.query else "")
+        body = None if spec.json is None else encoded(spec.json)
         outgoing = _Outgoing(self, spec, lane, url, None if body is None else _JSON, body, ride_out, in_doubt, announce)
         return await self._until_final(spec, outgoing.attempt, tries or self._retry.max_tries, ride_out=ride_out)
 
@@ -144,7 +151,9 @@ class Exchange:
         self, spec: RequestSpec, attempt: Callable[[], Awaitable[Reply | MaiaError]], tries: int, *, ride_out: bool
     ) -> Reply:
         waits: Iterator[float] | None = None
+        waited = False
         for number in range(1, tries + 1):
+            self.retries += number > 1
             answer = await attempt()
             if isinstance(answer, Reply):
                 self._budget.succeeded()
@@ -155,21 +164,26 @@ class Exchange:
                 raise answer
             if isinstance(answer, RateLimited):
                 continue  # the governor holds everybody until the pause is over
+            waits = waits or jittered(self._retry.base, self._retry.cap)
+            if isinstance(answer, HeldBack):
+                pause, waited = 0.0 if waited else answer.wait, True
+                await self.session.sleep(pause + next(waits))
+                continue
             if not self._budget.take():
                 raise answer
-            waits = waits or jittered(self._retry.base, self._retry.cap)
             await self.session.sleep(max(next(waits), hint or 0.0))
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def once(
-        self, slot: Slot, outgoing: _Outgoing, *, secret: Secret | None, authorization: Secret | None = None
+        self, slot: Slot, outgoing: _Outgoing, breaker: Breaker, *, secret: Secret | None, authorization: Secret | None = None
     ) -> Reply | MaiaError:
-        """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for the slot, counts and tells.
+        """One attempt: its reply when that is a 2xx, else the error that it is. Accounts for slot and breaker, counts and tells.
 
-        secret: what no error may quote from the answer.
+        The caller has just found that it is not to be held back. secret: what no error may quote from the answer.
         """
         method, path, lane = outgoing.spec.method, outgoing.spec.path, outgoing.lane
-        started = anyio.current_time() if self.observers else 0.0
+        started = _loop_time()
+        probe = breaker.leave(started)
         reply: Reply | None = None
         answer: Reply | MaiaError
         try:
@@ -179,19 +193,34 @@ class Exchange:
             slot.unanswered()
         except BaseException as error:
             slot.unanswered()
+            if probe:
+                breaker.unused()
             self._count(method, path, lane, None, type(error).__name__, started)
             raise
         else:
             self.dated = reply.headers.get("Date", ""), _loop_time()
             answer = self._judged(slot, reply, method, path, secret)
+        self._heard(breaker, path, answer, started, probe=probe)
         failed = None if isinstance(answer, Reply) else type(answer).__name__
         self._count(method, path, lane, None if reply is None else reply.status, failed, started)
         return answer
 
+    def _heard(self, breaker: Breaker, path: str, answer: Reply | MaiaError, started: float, *, probe: bool) -> None:
+        """Tell the breaker; when an outage ends, see to it that nobody stampedes."""
+        now = _loop_time()
+        if isinstance(answer, MaiaError) and is_failure(answer):
+            if breaker.failed(path, now, sent_at=started, probe=probe):
+                logger.warning("nothing answers any more (%s): requests are held back, and one at a time looks", type(answer).__name__)
+            return
+        # Of the API, also when it was the token endpoint that failed: nothing could be sent without a token.
+        if breaker.troubled and self.breaker.silence(now) >= breaker.window:
+            self.governor.resume(self.breaker.normal)
+        breaker.alive(now)
+
     def _count(self, method: str, path: str, lane: Lane, status: int | None, error: str | None, started: float) -> None:
         self.outcomes[str(error) if status is None else str(status)] += 1
         if self.observers:
-            duration = anyio.current_time() - started
+            duration = _loop_time() - started
             event = RequestFinished(at=utc_now(), method=method, path=path, lane=lane.name, status=status, error=error, duration=duration)
             self.observers.emit(event)
 
@@ -241,11 +270,16 @@ class Exchange:
         path = urlsplit(url).path
         spec = RequestSpec(method="POST", path=path, repeatable=True)
         outgoing = _Outgoing(self, spec, Lane.TOKEN, url, _FORM, Secret(urlencode(credentials.form())))
+        breaker = self.token_breaker
 
         async def attempt() -> Reply | MaiaError:
+            if (held := breaker.holds_back(spec, _loop_time())) is not None:
+                return held
             slot = await self.governor.acquire(Lane.TOKEN, method="POST", path=path)
             try:
-                return await self.once(slot, outgoing, secret=credentials.client_secret)
+                if (held := breaker.holds_back(spec, _loop_time())) is not None:
+                    return held
+                return await self.once(slot, outgoing, breaker, secret=credentials.client_secret)
             finally:
                 slot.unused()
 
@@ -281,6 +315,9 @@ class _Outgoing:
         """One try: two attempts when the first is answered with 401 and there is another token."""
         exchange, in_doubt = self.exchange, self.in_doubt
         while True:
+            # Before it asks for a token and waits in line, and after that, when the line may have waited for the end of nothing.
+            if (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+                return held
             # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
             if not getattr(exchange.auth, "ready", False):
                 await exchange.authorization()
@@ -290,11 +327,13 @@ class _Outgoing:
                 if not getattr(exchange.auth, "ready", True):
                     continue
                 authorization = exchange.checked(await exchange.authorization())
+                if (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+                    return held
                 if self.announce is not None:
                     await self.announce()
                 if in_doubt is not None:
                     in_doubt(True)
-                answer = await exchange.once(slot, self, authorization=authorization, secret=authorization)
+                answer = await exchange.once(slot, self, exchange.breaker, authorization=authorization, secret=authorization)
             finally:
                 slot.unused()
             if in_doubt is not None and isinstance(answer, MaiaError) and landing_of(answer) is Landing.NOT_LANDED:
@@ -313,40 +352,6 @@ def server_time_at(dated: Dated | None, at: float) -> float | None:
     """Seconds since the epoch by the API's clock at the loop's time `at`, judged by this `Date`; None when it tells nothing."""
     moment = None if dated is None else http_date(dated[0])
     return None if dated is None or moment is None else moment.timestamp() + at - dated[1]
-
-
-def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
-    """`decode` of the reply's JSON; a DecodeError then says which operation it was."""
-    try:
-        return decode(parse_json(reply.body))
-    except DecodeError as error:
-        failure = error.at(spec.method, spec.path, reply.status)
-    # A broken answer may hold anything: it is in the parser's own error and frames, and perhaps in `decode`.
-    del decode
-    failure.__context__ = None
-    raise failure.with_traceback(None)
-
-
-def accepted(spec: RequestSpec, reply: Reply) -> None:
-    """For a command, whose 2xx promises no body. Raises DecodeError when it is a page: then nobody says that it was carried out."""
-    page = page_in(reply)
-    if page is not None:
-        raise DecodeError([page], method=spec.method, path=spec.path, status=reply.status)
-
-
-def _written(query: Query) -> str:
-    try:
-        return f"?{urlencode(query)}"
-    except UnicodeEncodeError:
-        raise InvalidRequest([FieldProblem("query", "contains characters that no URL can carry")]) from None
-
-
-def _encoded(value: Any) -> bytes:
-    try:
-        return _ENCODER.encode(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        reason = str(error)
-    raise InvalidRequest([FieldProblem("json", f"cannot be written as JSON: {reason}")])
 
 
 def _token_in(spec: RequestSpec, reply: Reply) -> Token:

@@ -215,6 +215,10 @@ class Governor:
             self._serve(now)
         return pause
 
+    def resume(self, normal: float) -> None:
+        """An outage is over: for one window, leave no faster than `normal` requests a second (see `Budget.resume`)."""
+        self._budget.resume(normal * self._budget.per, self._now())
+
     def _now(self) -> float:
         # Statistics may be asked for before the first request and after the loop has ended.
         return self._loop.time() if self._loop is not None else 0.0

@@ -18,8 +18,9 @@ class Statistics:
     waits: things awaited now. looks: reads of one thing by the watcher. sweeps: rounds in which it read lists instead, with `list_pages`
     requests and `list_rows` rows. triggers_in_doubt: requests whose POST got no usable answer; triggers_adopted: those of them whose run
     was found in the list; triggers_sent_again: POSTs made once more; triggers_unknown: requests whose fate was not found out.
-    detection_lag: seconds from the API's own `finishedAt` to our sight of the last thousand ends, median and 99th percentile; both clocks
-    tell whole seconds. None before the first end.
+    retries: tries of a request after its first, after a failure or a 429. held_back: those, and first ones, that were not sent because
+    nothing answered. detection_lag: seconds from the API's own `finishedAt` to our sight of the last thousand ends, median and 99th
+    percentile; both clocks tell whole seconds. None before the first end.
     """
 
     requests: int
@@ -39,6 +40,8 @@ class Statistics:
     triggers_adopted: int = 0
     triggers_sent_again: int = 0
     triggers_unknown: int = 0
+    retries: int = 0
+    held_back: int = 0
     detection_lag: tuple[float, float] | None = None
 
 

@@ -315,3 +315,46 @@ def test_urgent_lanes_leave_connections_to_a_general_one_that_waits() -> None:
     for _ in range(5):
         it.take(Lane.POLL, 0.0)
     assert it.opens_at(Lane.POLL, 0.0) == math.inf  # all connections are in use
+
+
+# After an outage.
+
+
+@pytest.mark.parametrize(("normal", "rate"), [(400, 400), (0, 50), (49, 50), (950, 950), (5000, 950)])
+def test_after_an_outage_the_rate_is_the_normal_one_for_a_window_and_grows_back_then(normal: float, rate: float) -> None:
+    it = budget()
+    it.resume(normal, 100.0)
+    assert it.rate(100.0) == it.rate(160.0) == rate
+    assert it.rate(220.0) == pytest.approx(950 - (950 - rate) * math.exp(-0.3))
+
+
+def test_after_an_outage_there_is_no_burst() -> None:
+    it = budget()
+    it.resume(400, 0.0)
+    use(it, Lane.READ, 0.0)
+    assert opens(it, Lane.READ, 0.0) == pytest.approx(60 / 400)
+
+
+def test_an_outage_raises_no_rate_that_was_halved() -> None:
+    it = budget()
+    refuse(it, 0.0, 1.0)
+    halved = it.rate(1.0)
+    it.resume(900, 1.0)
+    assert it.rate(1.0) == pytest.approx(halved)
+    assert it.rate(61.0) == pytest.approx(halved)
+
+
+def test_a_429_in_the_window_after_an_outage_halves_what_is_left() -> None:
+    it = budget()
+    it.resume(400, 0.0)
+    refuse(it, 10.0, 1.0)
+    assert it.rate(11.0) == it.rate(60.0) == 200
+    assert it.rate(120.0) > 200
+
+
+def test_without_a_limit_an_outage_leaves_no_rate() -> None:
+    it = budget(None)
+    it.resume(1, 0.0)
+    for _ in range(50):
+        use(it, Lane.READ, 0.0)
+    assert it.limit_now(0.0) == math.inf

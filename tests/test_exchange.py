@@ -17,6 +17,7 @@ from attrs import define, field
 from scripted import Scripted, Seen, Step, answer, close, garbage, gzip_bomb, html, redirect, reset, stall, truncated
 
 from maia_async import ClientCredentials, Maia, StaticToken, errors
+from maia_async.breaker import Breaker
 from maia_async.emulator import Emulator, Scenario
 from maia_async.events import Event, RateLimitPaused, RequestFinished, TokenRefreshed
 from maia_async.exchange import Exchange
@@ -265,12 +266,14 @@ async def test_a_call_may_ask_for_fewer_tries() -> None:
 
 async def test_jitter_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    async with Scripted(then=answer(503)) as server, exchange_with(server.url) as exchange:
+    script = [answer(503)] * 5 + [answer()]  # a sign of life between the calls: in an outage most of them would be held back
+    async with Scripted(*script * 20) as server, exchange_with(server.url) as exchange:
         for _ in range(20):
             with pytest.raises(errors.ServerError):
                 await exchange.call(GET, Lane.READ)
+            await exchange.call(GET, Lane.READ)
         gaps = [b - a for a, b in pairwise(server.times)]
-        waits = [gaps[5 * call : 5 * call + 4] for call in range(20)]
+        waits = [gaps[6 * call : 6 * call + 4] for call in range(20)]
     for number, bound in enumerate([0.5, 1, 2, 4]):
         column = [row[number] for row in waits]
         assert all(0 <= wait <= bound + 1e-3 for wait in column)
@@ -662,6 +665,7 @@ async def test_tokens_are_renewed_before_their_end_for_days() -> None:
 
 async def test_in_an_outage_retries_share_a_budget_and_first_attempts_do_not_need_it() -> None:
     async with Scripted(then=answer(503)) as server, exchange_with(server.url, limit=None) as exchange:
+        exchange.breaker = Breaker(0.5, -1.0)  # never opens: the budget alone
 
         async def call() -> None:
             with pytest.raises(errors.ServerError):

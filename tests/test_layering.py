@@ -18,7 +18,7 @@ LEVELS = {
     **dict.fromkeys(["errors", "logs", "problems", "secrets"], 0),
     **dict.fromkeys(["models", "config", "secretfiles", "policies", "events", "clock", "statistics", "backoffs", "retrying"], 1),
     "wire": 2,
-    **dict.fromkeys(["auth", "lanes", "budget", "governor", "home", "tasks", "offload", "observers", "session", "exchange"], 3),
+    **dict.fromkeys(["auth", "lanes", "breaker", "budget", "governor", "home", "tasks", "offload", "observers", "session", "exchange"], 3),
     "watching": 4,
     "resources": 5,
     **dict.fromkeys(["orchestration", "client"], 6),

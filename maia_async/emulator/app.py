@@ -67,6 +67,9 @@ class App:
             if path == DOOR or path.startswith(DOOR + "/"):
                 return self._response(await self._at_door(request, path))
             return await self._answer(request, path)
+        except ConnectionError:
+            # The client has left while its body was read: there is nobody to answer, and nothing is wrong with us.
+            return drop(request, "closed")
         finally:
             self.in_flight -= 1
 
@@ -110,6 +113,8 @@ class App:
                 reply, hit = await self._handle(request, path, entry)
         except Refused as error:
             reply = refusal(error, path, service.readings)
+        except ConnectionError:
+            raise
         except Exception:
             _logger.exception("the emulator failed to answer %s %s", request.method, path)
             reply = refusal(Refused(500, "Unexpected error occurred"), path, service.readings)

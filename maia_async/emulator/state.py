@@ -155,6 +155,15 @@ class Account:
             if run.execution_tag is not None:
                 self._tags.setdefault((run.project_id, run.environment_name, run.execution_tag), run)
 
+    def forget(self, now: float) -> int:
+        """Drop the runs that have ended; how many. Nobody finds them any more, as if the server had archived them."""
+        kept = {run.id: run for run in self.runs.values() if not is_terminal(run, now)}
+        count = len(self.runs) - len(kept)
+        self.runs, self.index = kept, RunIndex()
+        self.index.extend(kept.values())
+        self._tags = {key: run for key, run in self._tags.items() if run.id in kept}
+        return count
+
     def _start(self, project: Project, environment: Environment, pipeline: Pipeline, order: Order, now: float) -> Run:
         run_id, sequence = self.take_id()
         outcome = self._outcome(project, pipeline)

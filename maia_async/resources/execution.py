@@ -16,7 +16,6 @@ from attrs import define
 from maia_async import errors
 from maia_async.clock import utc_now
 from maia_async.events import ExecutionChanged
-from maia_async.exchange import accepted, decoded
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
@@ -32,6 +31,7 @@ from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import run_interval
 from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
+from maia_async.wire.bodies import accepted, decoded
 from maia_async.wire.paging import PAGE_SIZE
 
 _UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] = {

@@ -11,7 +11,7 @@ from functools import lru_cache
 from attrs import define, field
 
 from maia_async import errors
-from maia_async.exchange import Exchange, decoded
+from maia_async.exchange import Exchange
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionStatus
 from maia_async.watching.chains import ReadPage
@@ -19,6 +19,7 @@ from maia_async.watching.listing import Dialect, Page, query, read_page
 from maia_async.watching.planner import Ask
 from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
+from maia_async.wire.bodies import decoded
 
 
 @define(slots=True, weakref_slot=False)

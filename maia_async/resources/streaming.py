@@ -15,7 +15,6 @@ from attrs import define, field
 from maia_async import errors
 from maia_async.clock import utc_now
 from maia_async.events import StreamingChanged
-from maia_async.exchange import accepted
 from maia_async.governor import Lane
 from maia_async.models.streaming import StreamingPipelineDefinition, StreamingState, definition_problems
 from maia_async.policies import PollPolicy
@@ -26,6 +25,7 @@ from maia_async.watching.failures import ends_wait
 from maia_async.watching.pace import stream_interval
 from maia_async.watching.watched import Sighting, Watched
 from maia_async.wire import streaming
+from maia_async.wire.bodies import accepted
 
 
 @define(slots=True)

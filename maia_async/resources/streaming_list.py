@@ -26,7 +26,6 @@ from attrs import define
 from maia_async.clock import utc_now
 from maia_async.errors import CreateOutcomeUnknown, DecodeError, InvalidRequest, MaiaError
 from maia_async.events import StreamingPipelineCreated
-from maia_async.exchange import decoded
 from maia_async.governor import Lane
 from maia_async.logs import logger
 from maia_async.models.streaming import StreamingPipelineDefinition
@@ -36,6 +35,7 @@ from maia_async.resources.runtime import Runtime
 from maia_async.resources.streaming import StreamingPipeline, check_definition, stream_of
 from maia_async.tasks import sheltered
 from maia_async.wire import streaming
+from maia_async.wire.bodies import decoded
 from maia_async.wire.landing import Landing, landing_of
 from maia_async.wire.paging import PAGE_SIZE
 

@@ -83,6 +83,13 @@ def may_send_again(spec: RequestSpec, error: errors.MaiaError) -> bool:
     return isinstance(error, errors.TransportError)
 
 
+def is_failure(error: errors.MaiaError) -> bool:
+    """Whether `error` is no sign of life of the server: it did not answer, or with a 5xx that may pass."""
+    if isinstance(error, errors.ServerError):
+        return error.status not in _NEVER_AGAIN
+    return isinstance(error, errors.TransportError)
+
+
 def _request_id(reply: Reply) -> str | None:
     for name in _REQUEST_ID_HEADERS:
         if name in reply.headers:

@@ -176,3 +176,27 @@ async def test_the_clock_by_http(api: Any) -> None:
 async def test_a_text_of_ids_is_refused(api: Any) -> None:
     with pytest.raises(ConfigurationError, match="list of ids"):
         api.emulator.control.ends("all")
+
+
+async def test_ended_runs_can_be_forgotten_and_others_stay(api: Any) -> None:
+    control = api.emulator.control
+    ended = control.add_crowd(3, started_over=100.0, duration=10)
+    going = control.add_crowd(2, duration=1000)
+    tagged = await api.started(executionTag="nightly")
+    await asyncio.sleep(10)
+    assert control.forget_executions() == 4
+
+    assert [run.id for run in control.executions()] == going
+    assert (await api.get(f"{api.runs}/{ended[0]}")).status == 404
+    rows = (await api.get("/v1/pipeline-executions")).body["results"]
+    assert {row["pipelineExecutionId"] for row in rows} == set(going)
+    assert (await api.started(executionTag="nightly")) != tagged
+    assert (await api.cancel(going[0])).status == 200
+    control.finish(going[1])
+    assert (await api.status(going[1])) == "SUCCESS"
+
+
+async def test_a_tag_of_a_run_that_goes_on_is_not_forgotten(api: Any) -> None:
+    api.emulator.control.add_execution("Pipeline 1", "Dev Environment", duration=1000, execution_tag="nightly")
+    assert api.emulator.control.forget_executions() == 0
+    assert (await api.trigger(executionTag="nightly")).status == 409

@@ -178,3 +178,13 @@ async def test_many_requests_at_once_are_all_answered(api: Any) -> None:
             group.start_soon(api.started)
 
     assert len({run.id for run in api.emulator.control.executions()}) == 200
+
+
+async def test_a_client_that_leaves_while_its_body_is_read_is_no_mistake_of_ours(api: Any, caplog: pytest.LogCaptureFixture) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(api.emulator.url.rpartition(":")[2]))
+    writer.write(b"POST /oauth/dpc/token HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\ngrant_type=")
+    await asyncio.sleep(1)
+    writer.transport.abort()
+    await asyncio.sleep(1)
+    assert [record.message for record in caplog.records] == []
+    assert (await api.get("/v1/projects")).status == 200

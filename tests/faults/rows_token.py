@@ -38,7 +38,7 @@ ROWS: Final = (
         cases={
             "details": fails("ServerError", 25, 60, path=TOKEN, status=503),
             "execute": fails("ServerError", 5, BACKOFFS, path=TOKEN, status=503, runs=0),
-            "wait": fails("StatusUnavailable", 300, 700, least=600, cause="ServerError"),
+            "wait": fails("StatusUnavailable", 60, 700, least=600, cause="HeldBack"),  # the breaker lets one probe through at a time
             "outage": ok(5, BACKOFFS, failed={"ServerError": 300}),
         },
     ),

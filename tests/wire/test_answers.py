@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from maia_async import errors
 from maia_async.problems import ProblemDetail
-from maia_async.wire.answers import error_of, may_send_again, page_in
+from maia_async.wire.answers import error_of, is_failure, may_send_again, page_in
 from maia_async.wire.requests import Reply, RequestSpec
 
 REPEATABLE = RequestSpec(method="GET", path="/v1/x", repeatable=True)
@@ -152,3 +152,26 @@ def test_any_answer_is_a_success_or_an_error_of_the_tree(status: int, body: byte
         assert isinstance(found, errors.ResponseError)
         assert f"GET /v1/x: {status}" in str(found)
         assert may_send_again(REPEATABLE, found) or not may_send_again(OTHER, found)
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (errors.ConnectFailed("refused"), True),
+        (errors.ConnectFailed("certificate", final=True), True),
+        (errors.RequestTimedOut("late"), True),
+        (errors.Disconnected("reset"), True),
+        (errors.ServerError(500, method="GET", path="/"), True),
+        (errors.ServerError(503, method="GET", path="/"), True),
+        (errors.GatewayTimeout(504, method="GET", path="/"), True),
+        (errors.ServerError(501, method="GET", path="/"), False),
+        (errors.ServerError(505, method="GET", path="/"), False),
+        (errors.RateLimited(429, method="GET", path="/"), False),
+        (errors.Unauthorized(401, method="GET", path="/"), False),
+        (errors.NotFound(404, method="GET", path="/"), False),
+        (errors.ResponseError(408, method="GET", path="/"), False),
+        (errors.DecodeError(["$: too large"]), False),
+    ],
+)
+def test_what_is_no_sign_of_life(error: errors.MaiaError, failure: bool) -> None:
+    assert is_failure(error) is failure

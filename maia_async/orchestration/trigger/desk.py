@@ -25,7 +25,7 @@ from functools import partial
 from maia_async.clock import utc_now
 from maia_async.errors import InvalidRequest, MaiaError, MisuseError, SessionClosed, TriggerOutcomeUnknown
 from maia_async.events import ExecutionTriggered, TriggerAbandoned, TriggerRecovered
-from maia_async.exchange import Exchange, decoded, server_time_at
+from maia_async.exchange import Exchange, server_time_at
 from maia_async.governor import Lane as Budget
 from maia_async.models import AUTO, ExecutionRequest
 from maia_async.models.request import is_auto_tag
@@ -38,6 +38,7 @@ from maia_async.orchestration.trigger.resolver import Patience, Resolver
 from maia_async.resources.runtime import Begun
 from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
+from maia_async.wire.bodies import decoded
 
 logger = logging.getLogger("maia_async")
 FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt

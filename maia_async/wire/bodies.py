@@ -1,0 +1,54 @@
+"""What goes out as URL and body, and what an answer's body is taken for; pure, it sends nothing and knows no operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from maia_async.errors import DecodeError, InvalidRequest
+from maia_async.problems import FieldProblem
+from maia_async.wire.answers import page_in
+from maia_async.wire.codec import parse_json
+from maia_async.wire.operations import Query
+from maia_async.wire.requests import Reply, RequestSpec
+
+T = TypeVar("T")
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)  # `json.dumps` would make one for each request
+
+
+def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
+    """`decode` of the reply's JSON; a DecodeError then says which operation it was."""
+    try:
+        return decode(parse_json(reply.body))
+    except DecodeError as error:
+        failure = error.at(spec.method, spec.path, reply.status)
+    # A broken answer may hold anything: it is in the parser's own error and frames, and perhaps in `decode`.
+    del decode
+    failure.__context__ = None
+    raise failure.with_traceback(None)
+
+
+def accepted(spec: RequestSpec, reply: Reply) -> None:
+    """For a command, whose 2xx promises no body. Raises DecodeError when it is a page: then nobody says that it was carried out."""
+    page = page_in(reply)
+    if page is not None:
+        raise DecodeError([page], method=spec.method, path=spec.path, status=reply.status)
+
+
+def written(query: Query) -> str:
+    """A query as it stands in a URL. Raises InvalidRequest for what no URL can carry."""
+    try:
+        return f"?{urlencode(query)}"
+    except UnicodeEncodeError:
+        raise InvalidRequest([FieldProblem("query", "contains characters that no URL can carry")]) from None
+
+
+def encoded(value: Any) -> bytes:
+    """A body as JSON. Raises InvalidRequest for what is none."""
+    try:
+        return _ENCODER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error)
+    raise InvalidRequest([FieldProblem("json", f"cannot be written as JSON: {reason}")])
