@@ -6,6 +6,7 @@ a second that no list has covered yet is taken to be our own runs alone; the fir
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -18,6 +19,7 @@ from maia_async.watching.watched import Watched
 from maia_async.watching.windows import EARLIER
 from maia_async.wire.paging import PAGE_SIZE
 
+GAP_PARTS: Final = 120  # into which the rows of a gap are reckoned: by single seconds as long as it is no longer than that
 MEMORY: Final = 30.0  # seconds over which ends are averaged
 
 
@@ -148,9 +150,7 @@ class Census:
                 _clear(seconds, first, ask.window.last)
                 seconds.update(fresh)
                 if not whole and fresh and first is not None and ask.window.first is not None:
-                    density = round(sum(fresh.values()) / (max(fresh) - min(fresh) + 1))
-                    for second in range(ask.window.first, first):
-                        seconds[second] = max(seconds.get(second, 0), density)
+                    _reckon(seconds, ask.window.first, first, sum(fresh.values()) / (max(fresh) - min(fresh) + 1))
 
     def _counted(self, ask: Ask, rows: Iterable[Row]) -> dict[Names, dict[str, dict[int, int]]]:
         """The rows for each narrowing that they are asked by or that is ours, status and second."""
@@ -183,6 +183,18 @@ def _count(words: dict[str, dict[int, int]], word: str, second: int) -> None:
     if seconds is None:
         seconds = words[word] = {}
     seconds[second] = seconds.get(second, 0) + 1
+
+
+def _reckon(seconds: dict[int, int], first: int, end: int, density: float) -> None:
+    """Between two seconds there are so many rows in each, or as many as are known. A day has 86,400: every plan would count them all."""
+    step = max(1, math.ceil((end - first) / GAP_PARTS))
+    known: Counter[int] = Counter()
+    for at in [at for at in seconds if first <= at < end]:
+        known[at - (at - first) % step] += seconds.pop(at)
+    for at in range(first, end, step):
+        count = max(known[at], round(step * density))
+        if count:
+            seconds[at] = count
 
 
 def _clear(seconds: dict[int, int], first: int | None, last: int | None) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from watching.fake_subject import FakeSubject
 
 from maia_async.models.enums import ExecutionStatus
-from maia_async.watching.census import MEMORY, Census, Row
+from maia_async.watching.census import GAP_PARTS, MEMORY, Census, Row
 from maia_async.watching.planner import OPEN, Ask, Names
 from maia_async.watching.watched import Watched
 from maia_async.watching.windows import EARLIER, Window
@@ -208,6 +208,15 @@ def test_below_a_list_that_was_not_read_to_its_end_there_are_as_many_each_second
     found = census(run(0))
     found.covered(ask(0, 9), [row(second) for second in (8, 8, 8, 9, 9, 9)], first=BASE + 8, whole=False)
     assert listed(found) == {OPEN: dict.fromkeys(range(10), 3)}
+
+
+def test_a_long_gap_is_reckoned_in_parts() -> None:
+    found, day = census(run(0)), 86_400
+    for _ in range(3):  # the same again changes nothing
+        found.covered(ask(0, day + 9), [row(day + second) for second in (5, 5, 5, 9, 9)], first=BASE + day, whole=False)
+    counts = listed(found)[OPEN]
+    assert len(counts) <= GAP_PARTS + 2
+    assert sum(counts.values()) == pytest.approx(day, rel=0.01)
 
 
 def test_what_stands_before_the_oldest_awaited_run_is_forgotten_in_turn() -> None:
