@@ -198,16 +198,17 @@ class Exchange:
             self._count(method, path, lane, None, type(error).__name__, started)
             raise
         else:
-            self.dated = reply.headers.get("Date", ""), _loop_time()
             answer = self._judged(slot, reply, method, path, secret)
-        self._heard(breaker, path, answer, started, probe=probe)
+        ended = _loop_time()
+        if reply is not None:
+            self.dated = reply.headers.get("Date", ""), ended
+        self._heard(breaker, path, answer, started, ended, probe=probe)
         failed = None if isinstance(answer, Reply) else type(answer).__name__
         self._count(method, path, lane, None if reply is None else reply.status, failed, started)
         return answer
 
-    def _heard(self, breaker: Breaker, path: str, answer: Reply | MaiaError, started: float, *, probe: bool) -> None:
+    def _heard(self, breaker: Breaker, path: str, answer: Reply | MaiaError, started: float, now: float, *, probe: bool) -> None:
         """Tell the breaker; when an outage ends, see to it that nobody stampedes."""
-        now = _loop_time()
         if isinstance(answer, MaiaError) and is_failure(answer):
             if breaker.failed(path, now, sent_at=started, probe=probe):
                 logger.warning("nothing answers any more (%s): requests are held back, and one at a time looks", type(answer).__name__)
@@ -316,7 +317,7 @@ class _Outgoing:
         exchange, in_doubt = self.exchange, self.in_doubt
         while True:
             # Before it asks for a token and waits in line, and after that, when the line may have waited for the end of nothing.
-            if (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+            if exchange.breaker.is_open and (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
                 return held
             # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
             if not getattr(exchange.auth, "ready", False):
@@ -327,7 +328,7 @@ class _Outgoing:
                 if not getattr(exchange.auth, "ready", True):
                     continue
                 authorization = exchange.checked(await exchange.authorization())
-                if (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+                if exchange.breaker.is_open and (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
                     return held
                 if self.announce is not None:
                     await self.announce()

@@ -284,7 +284,8 @@ class Watcher:
     def _sending(self, watched: Watched, sent: bool) -> None:
         if sent and not watched.sent:
             self._unsent -= 1
-            self._nudge()
+            if self._unsent == MOST_UNSENT - 1:  # others may go
+                self._nudge()
         watched.sending(sent)
 
     def _saw(self, watched: Watched, sighting: Sighting) -> None:
