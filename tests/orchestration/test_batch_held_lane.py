@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from maia_async import Batch, ExecutionRequest, OutcomeState
+from maia_async import Batch, ExecutionRequest, OutcomeState, RetryPolicy
 from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 
 TRIGGERS = "**/pipeline-executions"
@@ -31,3 +31,22 @@ async def test_other_pipelines_are_not_slowed_by_a_held_lane(lost: bool) -> None
                     last = asyncio.get_running_loop().time() - began
         assert batch.report().counts[OutcomeState.SUCCESS] == len(emulator.control.executions()) == 400
     assert last < 33  # as without a lost answer: 400 runs of 5 s at the rate of the API
+
+
+async def test_a_batch_in_a_pause_whose_requests_all_wait_for_their_lane_goes_on() -> None:
+    """Only the answer to one of them can end the pause: waiting for that before one is sent, it would wait for ever."""
+    rows = [
+        ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)}) for number in range(8)
+    ]
+    async with Emulator(Scenario.of(Pipeline(name="a", duration=5))) as emulator, emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
+        await maia.projects.list()
+        control = emulator.control
+        control.add_fault(Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": "0"}}, status=504, landed=True, times=1))
+        control.add_fault(
+            Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": "1"}}, status=429, retry_after=5, times=1)
+        )
+        async with asyncio.timeout(1000):
+            async with Batch(maia.project(), rows, max_running=2) as batch:
+                outcomes = [outcome async for outcome in batch]
+        assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * 8
+        assert len(control.executions()) == 8

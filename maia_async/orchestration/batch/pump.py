@@ -192,12 +192,12 @@ class Pump:
     def _send_parked(self) -> bool:
         """Send requests whose lanes are free again; returns whether there is room for yet another."""
         lanes = self._starts.lanes
-        while (room := not self._starts.full and len(self.ledger.live) - lanes.parked < self._rules.max_running) and lanes.parked:
+        while (room := len(self.ledger.live) - lanes.parked < self._rules.max_running) and lanes.parked and not self._starts.crowded:
             live = lanes.next()
             if live is None:
                 break
             self._starts.begin(live)
-        return room
+        return room and not self._starts.full
 
     def _has_read(self) -> None:
         if self._book is not None and self._source.size is None:

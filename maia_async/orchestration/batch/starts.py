@@ -71,8 +71,13 @@ class Starts:
 
     @property
     def full(self) -> bool:
-        """Whether no other request should be begun now."""
-        return self.hold.on or self._under_way >= MAX_TRIGGERS
+        """Whether no other request should be taken from the input now."""
+        return self.hold.on or self.crowded
+
+    @property
+    def crowded(self) -> bool:
+        """Whether no other request should be begun now. In a hold those that were taken may be: only their answers can end it."""
+        return self._under_way >= MAX_TRIGGERS
 
     @property
     def closed(self) -> bool:
