@@ -514,6 +514,6 @@ def test_a_client_that_nobody_closes_warns_and_hangs_nothing() -> None:
 
     asyncio.run(main())
     """)
-    assert "Unclosed client session" in ended.stderr
+    assert "Unclosed c" in ended.stderr  # client session, or connector: whichever is collected first
     assert "Task was destroyed" not in ended.stderr
     assert "never awaited" not in ended.stderr

@@ -281,7 +281,7 @@ class World:
 
         def done(waiter: Waiter) -> None:
             run.done, run.error = self.now(), waiter.error
-            run.seen = "" if watched.last is None else str(watched.last.value)
+            run.seen = "" if watched.last is None else str(watched.value)
             self._open -= 1
             if not self._open:
                 self._none_open.set()
