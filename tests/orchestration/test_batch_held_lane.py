@@ -33,10 +33,11 @@ async def test_other_pipelines_are_not_slowed_by_a_held_lane(lost: bool) -> None
     assert last < 33  # as without a lost answer: 400 runs of 5 s at the rate of the API
 
 
-async def test_a_batch_in_a_pause_whose_requests_all_wait_for_their_lane_goes_on() -> None:
-    """Only the answer to one of them can end the pause: waiting for that before one is sent, it would wait for ever."""
+@pytest.mark.parametrize(("count", "max_running"), [(8, 2), (2, 3)])
+async def test_a_batch_in_a_pause_whose_requests_all_wait_for_their_lane_goes_on(count: int, max_running: int) -> None:
+    """Only the answer to one of them can end the pause; and where there is room for all, the input was read before they had to wait."""
     rows = [
-        ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)}) for number in range(8)
+        ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)}) for number in range(count)
     ]
     async with Emulator(Scenario.of(Pipeline(name="a", duration=5))) as emulator, emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
         await maia.projects.list()
@@ -46,7 +47,7 @@ async def test_a_batch_in_a_pause_whose_requests_all_wait_for_their_lane_goes_on
             Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": "1"}}, status=429, retry_after=5, times=1)
         )
         async with asyncio.timeout(1000):
-            async with Batch(maia.project(), rows, max_running=2) as batch:
+            async with Batch(maia.project(), rows, max_running=max_running) as batch:
                 outcomes = [outcome async for outcome in batch]
-        assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * 8
-        assert len(control.executions()) == 8
+        assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * count
+        assert len(control.executions()) == count

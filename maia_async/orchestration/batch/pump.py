@@ -148,12 +148,12 @@ class Pump:
                 self.ledger.fail(error)
             except Exception as error:  # noqa: BLE001 - whatever the caller's input raises is passed on when the rest has ended
                 self.ledger.fail(error)
-            while self._starts.lanes.parked and not self._stopping:
-                self.ledger.room.clear()
-                self._send_parked()
-                await self.ledger.room.wait()
         self._reading_ended = True
         self._check_done()
+        while not self._stopping:  # to the end of the batch: a request that is held may find its lane held when its turn has come
+            self.ledger.room.clear()
+            self._send_parked()
+            await self.ledger.room.wait()
 
     async def _resume(self, book: Book) -> None:
         """Take the rows that earlier processes have begun: give their outcomes again, look for their runs, await those that are known."""
