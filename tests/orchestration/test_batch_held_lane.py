@@ -37,7 +37,8 @@ async def test_other_pipelines_are_not_slowed_by_a_held_lane(lost: bool) -> None
 async def test_a_batch_in_a_pause_whose_requests_all_wait_for_their_lane_goes_on(count: int, max_running: int) -> None:
     """Only the answer to one of them can end the pause; and where there is room for all, the input was read before they had to wait."""
     rows = [
-        ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)}) for number in range(count)
+        ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)})
+        for number in range(count)
     ]
     async with Emulator(Scenario.of(Pipeline(name="a", duration=5))) as emulator, emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
         await maia.projects.list()

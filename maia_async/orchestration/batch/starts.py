@@ -109,13 +109,13 @@ class Starts:
         self._stopping = True
         if live.call is not None:
             (live.call.hurry if leaving else live.call.withdraw)(withdrawn())
-        if self.lanes.take_back(live):
-            self._failed(live, withdrawn())
-        delay = self._delays.get(live)
-        if delay is not None and delay.timer is not None:  # else its POST is out, and its end is told
-            del self._delays[live]
+        parked, delay = self.lanes.take_back(live), self._delays.get(live)
+        if delay is not None and delay.timer is not None:
             delay.timer.cancel()
-            self._failed(live, delay.held or withdrawn())
+        elif not parked:
+            return  # its POST is out, and its end is told
+        self._delays.pop(live, None)
+        self._failed(live, withdrawn() if delay is None or delay.held is None else delay.held)
 
     async def end(self, lives: Iterable[Live]) -> None:
         """The batch is torn down: withdraw what is not out, await the rest for at most 10 s, and tell nobody. `call` says what came."""
@@ -201,26 +201,27 @@ class Starts:
         self._over()
         if self._ended:
             return  # whoever tears the batch down looks at the call itself
-        failure = call.failure()
-        if (
-            failure is None and self._book is not None
-        ):  # its call stays: until the id is written down, whoever tears the batch down needs it
+        if self._book is not None and call.failure() is None:
+            # Its call stays: until the id is written down, whoever tears the batch down needs it.
             self._book.started(live, call.task.result(), partial(self._noted, live, number, call))
-            return
-        live.call, live.out, live.began = None, call.in_doubt, call.began
-        try:
-            self._found(live, number, call.task.result() if failure is None else failure)
-        except Exception as bug:  # noqa: BLE001 - in a callback nobody else would ever see it, and the batch would wait for ever
-            self._broken(bug)
+        else:
+            self._over_with(live, number, call)
 
     def _noted(self, live: Live, number: int, call: Call, error: Exception | None) -> None:
         if self._ended:
             return
-        live.call, live.out, live.began = None, call.in_doubt, call.began
         self.lanes.leave(live)
-        self._found(live, number, call.task.result())
+        self._over_with(live, number, call)
         if error is not None:
             self._broken(error)
+
+    def _over_with(self, live: Live, number: int, call: Call) -> None:
+        live.call, live.out, live.began = None, call.in_doubt, call.began
+        failure = call.failure()
+        try:
+            self._found(live, number, call.task.result() if failure is None else failure)
+        except Exception as bug:  # noqa: BLE001 - in a callback nobody else would ever see it, and the batch would wait for ever
+            self._broken(bug)
 
     def _found(self, live: Live, number: int, found: str | Exception) -> None:
         """A POST that carried `number` has ended: with the run's id, or with an error."""
@@ -261,7 +262,8 @@ class Starts:
     def _unintended(self, live: Live, error: Exception | None) -> None:
         if self._ended:
             return
-        if not live.intended:
+        delay = self._delays.get(live)
+        if delay is not None and delay.timer is not None:  # else it is on its way again, in its lane
             self.lanes.leave(live)
         if error is not None:
             self._broken(error)
