@@ -135,6 +135,11 @@ class Sweeper:
         """Requests a second that the rounds want."""
         return sum(here.plan.requests / here.plan.interval for here in self._fields.values() if here.swept)
 
+    def tells_of(self, watched: Watched) -> bool:
+        """Whether lists may make its own reads needless."""
+        here = self._of(watched)
+        return here is not None and not watched.stray and (here.seeks or (here.swept and watched.start is not None))
+
     def postponed(self, watched: Watched, now: float) -> float | None:
         """An own read of it is due: until when that can wait, or None when it cannot."""
         here = self._of(watched)

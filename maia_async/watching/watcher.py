@@ -175,11 +175,10 @@ class Watcher:
             self._nudge()
 
     def _plan_first(self, watched: Watched, due: float) -> None:
-        later = self.sweeper.postponed(watched, due)
-        if later is None:
+        if not self.sweeper.tells_of(watched):
             self._schedule(watched, due)
-        else:  # at once, and not when it is due: ten thousand that come together would all pass through the heap
-            self._due.put_off(watched, later, self.policy.min_interval)
+        else:  # with others: ten thousand that come together would all stand in the heap, only to be put off when they are due
+            self._due.put_off(watched, due, self.policy.min_interval)
 
     def _drop(self, waiter: Waiter) -> None:
         watched = waiter.watched
