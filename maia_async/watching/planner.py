@@ -109,19 +109,10 @@ Steps = Generator[int, None, T]
 """Work that is done bit by bit: it yields how many seconds of start it has gone through, and returns what it found."""
 
 
-def plan(situation: Situation, policy: PollPolicy) -> Plan:
-    """The cheapest plan; see the table of this module."""
-    steps = planning(situation, policy)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as made:
-            found: Plan = made.value
-            return found
-
-
 def planning(situation: Situation, policy: PollPolicy) -> Steps[Plan]:
-    """The same, bit by bit: hundreds of narrowed lists are priced between the turns of a caller's loop, which may not stand still.
+    """The cheapest plan; see the table of this module.
+
+    It is made bit by bit: hundreds of narrowed lists are priced between the turns of a caller's loop, which may not stand still.
 
     What is counted may change meanwhile: then a part of the plan is right for before. What only the winner needs is made for it alone.
     """

@@ -11,12 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maia_async.policies import PollPolicy
-from maia_async.watching.planner import CALM, ENDS, FEW, LONGEST, OPEN, PRESENCE, PRESENCE_PART, Kind, Names, Plan, Situation, plan
+from maia_async.watching.planner import CALM, ENDS, FEW, LONGEST, OPEN, PRESENCE, PRESENCE_PART, Kind, Names, Plan, Situation, planning
 
 POLICY = PollPolicy()
 BASE = 1_700_000_000
 OURS, OTHERS = ("load", "production"), ("sync", "production")
 Counts = dict[int, int]
+
+
+def plan(situation: Situation, policy: PollPolicy) -> Plan:
+    """The plan, made in one go."""
+    steps = planning(situation, policy)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as made:
+            found: Plan = made.value
+            return found
 
 
 def spread(count: int, seconds: int, first: int = 0) -> Counts:
