@@ -166,7 +166,7 @@ class Chains:
                 self._look(watched, began + wait)
 
     def _failed(self, here: Field, dialect: Dialect, ask: Ask, error: Exception, *, begun: bool) -> None:
-        if not isinstance(error, MaiaError):
+        if not isinstance(error, MaiaError) and not here.failures:  # the first in a row: there may be hundreds in each round
             logger.warning("a list of executions of project %s could not be read", here.project_id, exc_info=error)
         status = error.status if isinstance(error, ResponseError) else None
         if status in {400, 422} and begun:  # it takes the question, but not the token
