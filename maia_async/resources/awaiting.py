@@ -1,20 +1,26 @@
-"""What `await execution` iterates over: `wait()` without options, in as little memory as can be. It decides nothing.
+"""The end of a wait for a run: what `await execution` iterates over, and what an end returns or raises. It starts nothing.
 
 Of a hundred thousand waits the suspended generators would be the largest part. Here one begins to live only when the wait is over.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from maia_async.errors import MaiaError
-from maia_async.models import ExecutionDetails
+from maia_async import errors
+from maia_async.models import ExecutionDetails, ExecutionStatus
 from maia_async.resources.handover import about
-from maia_async.watching.watched import Waiter, Watched, wake
+from maia_async.watching.watched import Waiter, Watched
 from maia_async.watching.watcher import Watcher
+
+_UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] = {
+    ExecutionStatus.FAILED: errors.ExecutionFailed,
+    ExecutionStatus.CANCELLED: errors.ExecutionCancelled,
+    ExecutionStatus.SKIPPED: errors.ExecutionSkipped,
+    ExecutionStatus.FORBIDDEN: errors.ExecutionForbidden,
+}
 
 
 class Handle(Protocol):
@@ -24,8 +30,20 @@ class Handle(Protocol):
     def watched(self) -> Watched:
         """What is known of it."""
 
-    def result(self) -> ExecutionDetails:
-        """Its end, or the error that this is."""
+    @property
+    def last_details(self) -> ExecutionDetails | None:
+        """The last details that were seen."""
+
+
+def result_of(handle: Handle, *, check: bool = True) -> ExecutionDetails:
+    """What a wait that is over returns. Raises the error that an end other than SUCCESS is, if `check`."""
+    details = handle.last_details
+    if details is None:
+        raise AssertionError("the watcher ended a wait that saw nothing")
+    kind = _UNSUCCESSFUL.get(details.status) if check else None
+    if kind is not None:
+        raise kind(execution=handle, details=details)
+    return details
 
 
 class Awaiting(Generator[Any, Any, ExecutionDetails]):
@@ -34,10 +52,10 @@ class Awaiting(Generator[Any, Any, ExecutionDetails]):
     __slots__ = ("_handle", "_inner", "_waiter", "_watcher")
 
     def __init__(self, watcher: Watcher, handle: Handle) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter, future = watcher.enter(handle.watched, Watched.ended)
         self._watcher = watcher
         self._handle = handle
-        self._waiter: Waiter | None = watcher.join(handle.watched, Watched.ended, wake, future=future)
+        self._waiter: Waiter | None = waiter
         self._inner: Generator[Any, Any, Any] = future.__await__()
 
     def send(self, value: Any) -> Any:
@@ -79,6 +97,6 @@ class Awaiting(Generator[Any, Any, ExecutionDetails]):
             yield from self._watcher.rest().__await__()
         try:
             waiter.check()
-        except MaiaError as failure:
+        except errors.MaiaError as failure:
             raise about(failure, self._handle) from failure.__cause__
-        return self._handle.result()
+        return result_of(self._handle)

@@ -67,7 +67,6 @@ class Ending:
 
     async def wait(self, timeout: float | None, *, on_cancel: OnEnd, on_timeout: OnEnd) -> None:
         """Return when the run has ended; what happens before that is in the tables of this module."""
-        self.runtime.owner.home.check()
         try:
             try:
                 await self.runtime.watcher.wait(self.watched, Watched.ended, timeout=timeout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import anyio
 from attrs import define
@@ -19,7 +19,7 @@ from maia_async.events import ExecutionChanged
 from maia_async.governor import Lane
 from maia_async.models import ExecutionDetails, ExecutionRequest, ExecutionStatus, ExecutionStep
 from maia_async.policies import PollPolicy
-from maia_async.resources.awaiting import Awaiting
+from maia_async.resources.awaiting import Awaiting, result_of
 from maia_async.resources.ending import Ending, OnEnd, check_options
 from maia_async.resources.handover import about, recall, reference_of, referred
 from maia_async.resources.lists import pager
@@ -33,13 +33,6 @@ from maia_async.watching.watched import Watched
 from maia_async.wire import codec, operations
 from maia_async.wire.bodies import accepted, decoded
 from maia_async.wire.paging import PAGE_SIZE
-
-_UNSUCCESSFUL: Final[dict[ExecutionStatus, type[errors.ExecutionUnsuccessful]]] = {
-    ExecutionStatus.FAILED: errors.ExecutionFailed,
-    ExecutionStatus.CANCELLED: errors.ExecutionCancelled,
-    ExecutionStatus.SKIPPED: errors.ExecutionSkipped,
-    ExecutionStatus.FORBIDDEN: errors.ExecutionForbidden,
-}
 
 
 @define(slots=True, weakref_slot=False)
@@ -161,7 +154,6 @@ class PipelineExecution:
 
     def __await__(self) -> Generator[Any, None, ExecutionDetails]:
         """The same as `wait()`."""
-        self._runtime.owner.home.check()
         return Awaiting(self._runtime.watcher, self)
 
     @property
@@ -195,20 +187,11 @@ class PipelineExecution:
             await ending.wait(timeout, on_cancel=on_cancel, on_timeout=on_timeout)
         except errors.MaiaError as error:
             raise about(error, self) from error.__cause__
-        return self.result(check=check)
-
-    def result(self, *, check: bool = True) -> ExecutionDetails:
-        """What a wait that is over returns, or raises (`check`). For the package: before the end there is none."""
-        details = self.last_details
-        if details is None:
-            raise AssertionError("the watcher ended a wait that saw nothing")
-        if check:
-            raise_unless_successful(self, details)
-        return details
+        return result_of(self, check=check)
 
     def watch(self) -> Watch:
         """An iterator over every observed change, as ExecutionDetails; it ends after the one that ends the run."""
-        return Watch(self._runtime.watcher, self.watched, self, self._runtime.owner.home)
+        return Watch(self._runtime.watcher, self.watched, self)
 
     async def details(self) -> ExecutionDetails:
         """Read the details now. Raises TransportError, ResponseError, DecodeError."""
@@ -314,10 +297,3 @@ def handle_from(runtime: Runtime, text: str) -> PipelineExecution:
     execution = handle_of(runtime, reference.project_id, reference.execution_id)
     recall(execution.watched, reference)
     return execution
-
-
-def raise_unless_successful(execution: PipelineExecution, details: ExecutionDetails) -> None:
-    """Raise the error that an end other than SUCCESS is."""
-    kind = _UNSUCCESSFUL.get(details.status)
-    if kind is not None:
-        raise kind(execution=execution, details=details)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from maia_async.errors import MaiaError
-from maia_async.home import Home
 from maia_async.models import ExecutionDetails
 from maia_async.resources.handover import about
 from maia_async.watching.watched import Watched
@@ -18,8 +17,7 @@ class Watch:
     Raises what `PipelineExecution.wait` raises, but an unsuccessful end is a value here. The last 64 changes are kept for a slow reader.
     """
 
-    def __init__(self, watcher: Watcher, watched: Watched, execution: object, home: Home) -> None:
-        self._home = home
+    def __init__(self, watcher: Watcher, watched: Watched, execution: object) -> None:
         self._watcher = watcher
         self._watched = watched
         self._execution = execution
@@ -33,7 +31,6 @@ class Watch:
     async def __anext__(self) -> ExecutionDetails:
         if self._ended:
             raise StopAsyncIteration
-        self._home.check()
         try:
             await self._watcher.wait(self._watched, self._has_change)
         except MaiaError as error:

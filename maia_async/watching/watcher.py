@@ -33,6 +33,7 @@ from maia_async.watching.sweeper import ServerTime, Sweeper, Tell, untold
 from maia_async.watching.under_way import UnderWay
 from maia_async.watching.watched import NEVER, Sighting, Subject, Waiter, Watched, wake
 
+Entered = tuple[Waiter, asyncio.Future[None]]
 logger = logging.getLogger("maia_async")
 AT_ONCE: Final = 250  # things whose turn it is that are looked through in one turn of the loop: mostly they are put off again
 MOST_UNSENT: Final = 4  # own reads that wait for the budget: a list, or the read after a command, would come too late behind hundreds
@@ -92,15 +93,20 @@ class Watcher:
             self._enlist(waiter, now)
         return waiter
 
+    def enter(self, watched: Watched, until: Callable[[Watched], bool], *, timeout: float | None = None) -> Entered:
+        """`join`, and a future that is done when the wait is over. Raises MisuseError anywhere but where the client lives."""
+        self._owner.home.check()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return self.join(watched, until, wake, timeout=timeout, future=future), future
+
     async def wait(self, watched: Watched, until: Callable[[Watched], bool], *, timeout: float | None = None) -> None:
         """Return when `until` is true; raises what it raises, the subject's errors, and the subject's timeout error.
 
         Cancelling this wait disturbs no other.
         """
-        waiter = self.join(watched, until, wake, timeout=timeout, future=asyncio.get_running_loop().create_future())
+        waiter, future = self.enter(watched, until, timeout=timeout)
         try:
-            if waiter.future is not None:
-                await waiter.future
+            await future
         finally:
             self.leave(waiter)
             await self.rest()
