@@ -25,7 +25,7 @@ from maia_async.orchestration.trigger import Sent
 
 Done = Callable[[Exception | None], None]
 TURN: Final = 200
-_RESUMED: Final = frozenset({Resume.LOOK_UP, Resume.ATTACH, Resume.REPLAY})
+_ORDER: Final = (Resume.REPLAY, Resume.LOOK_UP, Resume.ATTACH)
 
 
 @define(eq=False)
@@ -58,9 +58,7 @@ class Book:
 
     def resumed(self) -> list[Row]:
         """The rows that earlier processes have begun: outcomes first, then what may have landed, then what runs."""
-        order = (Resume.REPLAY, Resume.LOOK_UP, Resume.ATTACH)
-        rows = [row for row in self._journal.rows if row.resume in _RESUMED]
-        return sorted(rows, key=lambda row: (order.index(row.resume), row.index))
+        return [row for resume in _ORDER for row in self._rows.values() if row.resume is resume]
 
     def started_before(self) -> dict[tuple[str, str], list[str]]:
         """The ids of the runs that earlier processes started, by environment and pipeline."""
