@@ -151,12 +151,14 @@ async def _night_shift(maia: Maia, emulator: Emulator, soak: Soak, lived: Lived)
     async with AsyncExitStack() as stack:
         supervisor = await stack.enter_async_context(supervise([project.streaming_pipeline(each) for each in ids]))
         group = await stack.enter_async_context(asyncio.TaskGroup())
+        drops = group.create_task(_drop(emulator, ids, Random(soak.seed), lived))
         tasks = [
             group.create_task(_hear(supervisor, maia, lived)),
-            group.create_task(_drop(emulator, ids, Random(soak.seed), lived)),
             group.create_task(_wait_for_ever(project.execution(for_ever), lived)),
         ]
         yield
+        drops.cancel()
+        await asyncio.sleep(REST)  # one that dropped a moment ago is to be started first
         lived.not_streaming = sum(control.stream(each).status != "STREAMING" for each in ids)
         for task in tasks:
             task.cancel()
