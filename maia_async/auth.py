@@ -43,10 +43,13 @@ class Auth(Protocol):
         """Do not give this value again: it was answered with 401. If nothing else can be given, do nothing."""
 
 
+_NO_WORD: Final = "must be text without spaces or control characters (its value is not shown)"
+
+
 def _one_word(_instance: Any, attribute: Attribute[Any], value: Secret) -> None:
     """Fit for a header. A stray newline in it would otherwise be printed by the HTTP library's complaint."""
     if not value.is_one_word:
-        raise ConfigurationError(f"{attribute.name} must be text without spaces or control characters (its value is not shown)")
+        raise ConfigurationError(f"{attribute.name} {_NO_WORD}")
 
 
 def _in_a_form(name: str, value: Any) -> None:
@@ -130,7 +133,7 @@ def read_token(data: Any) -> Token:
         raise DecodeError(["$.token_type: expected Bearer"])
     secret = Secret.of(data["access_token"])
     if not secret.is_one_word:
-        raise DecodeError(["$.access_token: access_token must be text without spaces or control characters (its value is not shown)"])
+        raise DecodeError([f"$.access_token: access_token {_NO_WORD}"])
     return Token(Secret(f"Bearer {secret.reveal()}"), _seconds(data.get("expires_in")))
 
 

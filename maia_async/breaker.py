@@ -85,11 +85,12 @@ class Breaker:
 
     def holds_back(self, spec: RequestSpec, now: float) -> HeldBack | None:
         """The error of a request that must not go out now; None when it may."""
-        if self._until is None or (not self._probing and self.wait(now, repeatable=spec.repeatable) <= 0):
+        wait = self.wait(now, repeatable=spec.repeatable)
+        if self._until is None or (not self._probing and wait <= 0):
             return None
         self.held += 1
         said = f"not sent: nothing has answered for {self.silence(now):.0f} s, and one request at a time looks whether that is over"
-        return HeldBack(said, method=spec.method, path=spec.path, wait=self.wait(now, repeatable=spec.repeatable))
+        return HeldBack(said, method=spec.method, path=spec.path, wait=wait)
 
     def wait(self, now: float, *, repeatable: bool) -> float:
         """Seconds until a request may be the probe, if no other one is then."""

@@ -66,7 +66,6 @@ class Maia:
             raise ConfigurationError("auth must be StaticToken, ClientCredentials, or an object with authorization() and forget()")
         self.project_id = project_id
         self.base_url = checked_base_url(base_url) if base_url is not None else Region.parse(region).base_url
-        self.trigger_policy = trigger
         self._observers = Observers(observers)
         self._home = Home()
         self._owner = TaskOwner(self._home)

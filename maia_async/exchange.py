@@ -12,7 +12,6 @@ anything else, or no tries, or no budget    raise it
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
@@ -36,6 +35,7 @@ from maia_async.errors import (
 )
 from maia_async.events import RateLimitPaused, RequestFinished, TokenRefreshed
 from maia_async.governor import Governor, Lane, Slot
+from maia_async.logs import logger
 from maia_async.observers import Observers
 from maia_async.policies import RateLimit, RetryPolicy
 from maia_async.retrying import RetryBudget
@@ -51,7 +51,6 @@ from maia_async.wire.retry_after import http_date
 T = TypeVar("T")
 Dated = tuple[str, float]
 """The `Date` header of the last answer ("" when it had none), and the loop's time at which it came."""
-logger = logging.getLogger("maia_async")
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -274,11 +273,11 @@ class Exchange:
         breaker = self.token_breaker
 
         async def attempt() -> Reply | MaiaError:
-            if (held := breaker.holds_back(spec, _loop_time())) is not None:
+            if (held := _held(breaker, spec)) is not None:
                 return held
             slot = await self.governor.acquire(Lane.TOKEN, method="POST", path=path)
             try:
-                if (held := breaker.holds_back(spec, _loop_time())) is not None:
+                if (held := _held(breaker, spec)) is not None:
                     return held
                 return await self.once(slot, outgoing, breaker, secret=credentials.client_secret)
             finally:
@@ -317,7 +316,7 @@ class _Outgoing:
         exchange, in_doubt = self.exchange, self.in_doubt
         while True:
             # Before it asks for a token and waits in line, and after that, when the line may have waited for the end of nothing.
-            if exchange.breaker.is_open and (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+            if (held := _held(exchange.breaker, self.spec)) is not None:
                 return held
             # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
             if not getattr(exchange.auth, "ready", False):
@@ -328,7 +327,7 @@ class _Outgoing:
                 if not getattr(exchange.auth, "ready", True):
                     continue
                 authorization = exchange.checked(await exchange.authorization())
-                if exchange.breaker.is_open and (held := exchange.breaker.holds_back(self.spec, _loop_time())) is not None:
+                if (held := _held(exchange.breaker, self.spec)) is not None:
                     return held
                 if self.announce is not None:
                     await self.announce()
@@ -347,6 +346,11 @@ class _Outgoing:
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()  # anyio's function costs ten times as much, and this is asked for every request
+
+
+def _held(breaker: Breaker, spec: RequestSpec) -> HeldBack | None:
+    """The error of a request that must not go out now; None when it may."""
+    return breaker.holds_back(spec, _loop_time()) if breaker.is_open else None
 
 
 def server_time_at(dated: Dated | None, at: float) -> float | None:

@@ -37,7 +37,7 @@ class Home:
 
     def check(self) -> None:
         """Raises MisuseError; see the table. The first call says where home is."""
-        if self._forks != _forks and self._loop is not None:  # first: a loop that ran at the fork does not count as running in the child
+        if self.is_forked:  # first: a loop that ran at the fork does not count as running in the child
             raise MisuseError("this Maia client was opened before a fork, in another process: make one in this process")
         try:
             loop = asyncio.get_running_loop()
@@ -51,7 +51,7 @@ class Home:
     @property
     def is_forked(self) -> bool:
         """Whether this process is a fork of the one where the client lives."""
-        return self._loop is not None and self._forks != _forks
+        return self._forks != _forks and self._loop is not None
 
     @property
     def is_over(self) -> bool:

@@ -16,10 +16,11 @@ MASK: Final = "***"
 class Secret:
     """Holds one text; `reveal()` is the only way to read it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_forms", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._forms: tuple[bytes, ...] | None = None
 
     def reveal(self) -> str:
         """The text itself: use it in the expression that needs it and keep it in no variable."""
@@ -44,11 +45,11 @@ class Secret:
         """`body` with the secret masked, for answers that echo what was sent: as it is, in JSON, in a form or a page, or in one
         of these inside another. Very short ones are not looked for.
         """  # noqa: D205 - the forms belong to the rule
-        bare = self._text.removeprefix("Bearer ")
-        if len(bare) < 8:
-            return body
-        for form in sorted(_twice_written(bare), key=len, reverse=True):
-            body = body.replace(form.encode(errors="replace"), MASK.encode())
+        if self._forms is None:  # kept: they are looked for in each header of an answer, and writing them takes longer than looking
+            bare = self._text.removeprefix("Bearer ")
+            self._forms = tuple(_twice_written(bare)) if len(bare) >= 8 else ()
+        for form in self._forms:
+            body = body.replace(form, MASK.encode())
         return body
 
     def scrub_text(self, text: str) -> str:
@@ -79,5 +80,7 @@ def _written(text: str) -> set[str]:
     return {text, json.dumps(text)[1:-1], repr(text)[1:-1], escape(text), quote(text), quote(text, safe=""), quote_plus(text)}
 
 
-def _twice_written(text: str) -> set[str]:
-    return {outer for inner in _written(text) for outer in _written(inner)}
+def _twice_written(text: str) -> list[bytes]:
+    """The longest first: a shorter one may be a part of it."""
+    forms = {outer for inner in _written(text) for outer in _written(inner)}
+    return [form.encode(errors="replace") for form in sorted(forms, key=len, reverse=True)]

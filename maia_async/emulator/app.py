@@ -27,8 +27,8 @@ from aiohttp import web
 from maia_async.emulator.definitions import without_secrets
 from maia_async.emulator.dice import draw
 from maia_async.emulator.door import Door
-from maia_async.emulator.exchange import API, Call, Reply, refusal
-from maia_async.emulator.faultanswers import Answer, answer_of, encoded
+from maia_async.emulator.exchange import API, Call, Reply, encoded, refusal
+from maia_async.emulator.faultanswers import Answer, answer_of
 from maia_async.emulator.faultrules import Scripted, Stage, met, parsed
 from maia_async.emulator.lines import Lines
 from maia_async.emulator.misbehaviour import Delivery, deliver, drop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from attrs import define
 
@@ -15,6 +16,7 @@ from maia_async.emulator.scenario import Credential
 API: Final = "/dpc"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @define(kw_only=True)
@@ -74,6 +76,22 @@ def parsed_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused(400, "Failed to read request: the body is not a JSON object")
     return value
+
+
+def parsed_form(content_type: str, body: bytes) -> dict[str, str] | None:
+    """The first value of each field of a form; None for a body that is none."""
+    if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        return None
+    try:
+        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def encoded(payload: Any) -> bytes:
+    """JSON as the emulator writes it."""
+    return _encode(payload).encode()
 
 
 def parameter(call: Call, name: str) -> str | None:

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -21,7 +20,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from maia_async.emulator.exchange import JSON, PROBLEM, Reply
+from maia_async.emulator.exchange import JSON, PROBLEM, Reply, encoded
 from maia_async.emulator.faults import SENDING, Fault
 from maia_async.emulator.problems import Refused
 from maia_async.emulator.ratelimit import retry_after
@@ -88,22 +87,23 @@ def bomb(size: int) -> bytes:
 
 
 def _content(fault: Fault, reply: Reply | None, instance: str) -> tuple[int, bytes, str | None]:
-    status = fault.status or _STATUS.get(fault.kind)
+    asked = fault.status or _STATUS.get(fault.kind)
+    status = asked or (reply.status if reply is not None else 503)
     if fault.body is not None:
-        return status or (reply.status if reply is not None else 503), *_given(fault)
+        return status, *_given(fault)
     if fault.kind == "html":
-        return status or 200, _LOGIN.encode(), "text/html; charset=utf-8"
+        return status, _LOGIN.encode(), "text/html; charset=utf-8"
     if fault.kind == "redirect":
-        return status or 302, b"", None
+        return status, b"", None
     if fault.kind == "bomb":
-        return status or 200, bomb(fault.size or DEFAULT_SIZE), JSON
+        return status, bomb(fault.size or DEFAULT_SIZE), JSON
     if fault.kind == "huge":
-        return status or 200, b"", JSON
-    if reply is not None and (status is None or fault.bends):
+        return status, b"", JSON
+    if reply is not None and (asked is None or fault.bends):
         payload = _bent(fault, reply.payload)
-        return status or reply.status, b"" if payload is None else encoded(payload), None if payload is None else reply.content_type
-    problem = Refused(status or 503, _DETAILS.get(status or 503, "The service is not available"))
-    return problem.status, encoded(problem.body(instance)), PROBLEM
+        return status, b"" if payload is None else encoded(payload), None if payload is None else reply.content_type
+    problem = Refused(status, _DETAILS.get(status, "The service is not available"))
+    return status, encoded(problem.body(instance)), PROBLEM
 
 
 def _given(fault: Fault) -> tuple[bytes, str | None]:
@@ -132,11 +132,3 @@ def _extra(fault: Fault, *, now: float, speed: float) -> dict[str, str]:
         return {"Retry-After": fault.retry_after}
     value = retry_after(fault.retry_after, now=now, speed=speed, reading=fault.retry_after_form)
     return {} if value is None else {"Retry-After": value}
-
-
-encoded_text = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def encoded(payload: Any) -> bytes:
-    """JSON as the emulator writes it."""
-    return encoded_text(payload).encode()

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from maia_async.emulator import checks
+from maia_async.emulator.faultrules import Scripted
 from maia_async.emulator.faults import Fault
 from maia_async.emulator.gate import Gate
 from maia_async.emulator.service import Service
@@ -48,13 +49,11 @@ class FaultPowers:
 
     def faults(self) -> list[FaultInForce]:
         """The scripted faults in force, in the order of their addition."""
-        found = self._service.faults.scripted.values()
-        return [FaultInForce(id=item.id, fault=item.fault, matched=item.matched, hits=item.hits) for item in found]
+        return [_snapshot(item) for item in self._service.faults.scripted.values()]
 
     def fault(self, fault_id: str) -> FaultInForce:
         """One of them."""
-        item = self._service.faults.one(fault_id)
-        return FaultInForce(id=item.id, fault=item.fault, matched=item.matched, hits=item.hits)
+        return _snapshot(self._service.faults.one(fault_id))
 
     def refuse_connections(self, seconds: float | None = None) -> None:
         """Stop listening for so many API seconds, or until `accept_connections`, and reset the connections that are open."""
@@ -85,3 +84,7 @@ class FaultPowers:
         if self._service.gate is None:
             raise MisuseError("the emulator listens inside `async with Emulator()` only")
         return self._service.gate
+
+
+def _snapshot(item: Scripted) -> FaultInForce:
+    return FaultInForce(id=item.id, fault=item.fault, matched=item.matched, hits=item.hits)

@@ -13,14 +13,13 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Protocol
-from urllib.parse import parse_qs
 
 from aiohttp import web
 from attrs import define, field
 
 from maia_async.emulator.checks import Span
 from maia_async.emulator.dice import Dice, dice, draw
-from maia_async.emulator.exchange import Reply
+from maia_async.emulator.exchange import Reply, parsed_form
 from maia_async.emulator.faults import Fault
 from maia_async.emulator.problems import unknown
 
@@ -155,9 +154,10 @@ def holds(wanted: Any, given: Any) -> bool:
 
 def parsed(body: bytes, content_type: str) -> object:
     """The body to hold a pattern against: JSON, the first values of a form, or None."""
+    form = parsed_form(content_type, body)
+    if form is not None:
+        return form
     try:
-        if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-            return {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100).items()}
         return json.loads(body)
     except (ValueError, RecursionError):
         return None

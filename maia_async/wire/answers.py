@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import Final
 
 from maia_async import errors
-from maia_async.wire.problem import first_line, plain, read_problem
+from maia_async.wire.problem import plain, read_problem
 from maia_async.wire.requests import Reply, RequestSpec
 from maia_async.wire.retry_after import parse_retry_after
 
@@ -61,13 +61,6 @@ def error_of(reply: Reply, *, method: str, path: str) -> errors.ResponseError | 
     )
 
 
-def page_in(reply: Reply) -> str | None:
-    """What is wrong with a 2xx to a command: any body will do, but a page is no answer of the API, such as a proxy's sign-in."""
-    if reply.body.lstrip()[:1] != b"<":
-        return None
-    return f"$: the answer is HTML: {first_line(reply.body)[:100]}"
-
-
 def may_send_again(spec: RequestSpec, error: errors.MaiaError) -> bool:
     """Whether `spec` may be sent once more after `error`, as the table says; 401 is the session's, which knows the token."""
     if isinstance(error, errors.RateLimited):
@@ -76,11 +69,7 @@ def may_send_again(spec: RequestSpec, error: errors.MaiaError) -> bool:
         return not error.final
     if not spec.repeatable:
         return False
-    if isinstance(error, errors.ServerError):
-        return error.status not in _NEVER_AGAIN
-    if isinstance(error, errors.ResponseError):
-        return error.status in {408, 425}
-    return isinstance(error, errors.TransportError)
+    return is_failure(error) or (isinstance(error, errors.ResponseError) and error.status in {408, 425})
 
 
 def is_failure(error: errors.MaiaError) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from maia_async import errors
 from maia_async.problems import ProblemDetail
-from maia_async.wire.answers import error_of, is_failure, may_send_again, page_in
+from maia_async.wire.answers import error_of, is_failure, may_send_again
 from maia_async.wire.requests import Reply, RequestSpec
 
 REPEATABLE = RequestSpec(method="GET", path="/v1/x", repeatable=True)
@@ -26,21 +26,6 @@ def error(status: int) -> errors.ResponseError | None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
 def test_2xx_is_no_error(status: int) -> None:
     assert error(status) is None
-
-
-@pytest.mark.parametrize(
-    ("body", "wrong"),
-    [
-        (b"", None),
-        (b"{}", None),
-        (b"Accepted", None),
-        (b'"<b>"', None),
-        (b"<html><title>Sign in</title></html>", "$: the answer is HTML: Sign in"),
-        (b"\r\n <!DOCTYPE html>", "$: the answer is HTML: "),
-    ],
-)
-def test_a_command_may_be_answered_with_anything_but_a_page(body: bytes, wrong: str | None) -> None:
-    assert page_in(reply(200, body)) == wrong
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,15 @@ Error bodies of the real endpoint are not known; these are those of the identity
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs
 
-from maia_async.emulator.exchange import Call, Reply, shaped
+from maia_async.emulator.exchange import Call, Reply, parsed_form, shaped
 from maia_async.emulator.scenario import Credential
 from maia_async.emulator.service import Service
 
 
 def issue(service: Service, call: Call) -> tuple[Reply, dict[str, Any]]:
     """The reply, and what may be logged of the request."""
-    form = _form(call.content_type, call.body)
+    form = parsed_form(call.content_type, call.body)
     if form is None:
         return _refused(400, "invalid_request", "the body must be application/x-www-form-urlencoded"), {}
     logged: dict[str, Any] = {name: form[name] for name in ("grant_type", "client_id", "audience") if name in form}
@@ -41,18 +40,8 @@ def issue(service: Service, call: Call) -> tuple[Reply, dict[str, Any]]:
 
 def client_of(service: Service, content_type: str, body: bytes) -> Credential | None:
     """Who asks for a token, when the secret fits: the request counts on that account."""
-    form = _form(content_type, body) or {}
+    form = parsed_form(content_type, body) or {}
     return service.tokens.client(form.get("client_id", ""), form.get("client_secret", ""))
-
-
-def _form(content_type: str, body: bytes) -> dict[str, str] | None:
-    if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        return None
-    try:
-        parsed = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        return None
-    return {name: values[0] for name, values in parsed.items()}
 
 
 def _refused(status: int, error: str, description: str) -> Reply:
