@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from maia_async.loading import home_of, load
+
 if TYPE_CHECKING:
     from maia_async.auth import Auth as Auth
     from maia_async.auth import ClientCredentials as ClientCredentials
@@ -268,20 +270,14 @@ _HOMES = {
     ),
     "maia_async.statistics": ("Statistics",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_HOME = home_of(_HOMES)
 _SUBMODULES = frozenset({"emulator", "errors", "events", "models", "orchestration", "policies"})
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-    if name in _SUBMODULES:
-        return import_module(f"maia_async.{name}")
-    raise AttributeError(f"module 'maia_async' has no attribute {name!r}")
+    return import_module(f"maia_async.{name}") if name in _SUBMODULES else load(globals(), _HOME, name)
 
 
 def __dir__() -> list[str]:

@@ -143,8 +143,9 @@ def public(module: ModuleType) -> list[str]:
     return sorted(name for name in dir(module) if not name.startswith("_") and not isinstance(getattr(module, name), ModuleType))
 
 
-def test_type_checkers_see_the_names_that_are_loaded_on_use() -> None:
-    tree = ast.parse(inspect.getsource(maia_async))
+@pytest.mark.parametrize("package", [maia_async, maia_async.orchestration])
+def test_type_checkers_see_the_names_that_are_loaded_on_use(package: Any) -> None:
+    tree = ast.parse(inspect.getsource(package))
     seen = {
         (node.module, alias.name, alias.asname)
         for block in tree.body
@@ -153,7 +154,7 @@ def test_type_checkers_see_the_names_that_are_loaded_on_use() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == {(module, name, name) for module, names in maia_async._HOMES.items() for name in names}
+    assert seen == {(module, name, name) for module, names in package._HOMES.items() for name in names}
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
@@ -262,5 +263,19 @@ def test_importing_the_package_pulls_in_neither_the_emulator_nor_the_command_lin
         "print(sorted(name for name in sys.modules if name.split('.')[0] in {'cyclopts', 'rich', 'yaml', 'sqlite3', 'hypothesis'} "
         "or f'{name}.'.startswith(('maia_async.emulator.', 'maia_async.cli.'))))"
     )
+    assert printed(code) == "[]\n"
+
+
+def test_a_client_loads_neither_batches_nor_journals_nor_supervisors() -> None:
+    code = (
+        "import sys; from maia_async import Maia; "
+        "print(sorted(name for name in sys.modules if name == 'sqlite3' "
+        "or f'{name}.'.startswith(tuple(f'maia_async.orchestration.{part}.' for part in ('batch', 'journal', 'supervision')))))"
+    )
+    assert printed(code) == "[]\n"
+
+
+def printed(code: str) -> str:
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=50, check=False)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert done.stderr == ""
+    return done.stdout

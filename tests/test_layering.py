@@ -15,7 +15,7 @@ from attrs import frozen
 PACKAGE = Path(__file__).resolve().parent.parent / "maia_async"
 ROOT, EMULATOR, CLI, INTEGRATIONS = "maia_async", "maia_async.emulator", "maia_async.cli", "maia_async.integrations"
 LEVELS = {
-    **dict.fromkeys(["errors", "logs", "problems", "secrets"], 0),
+    **dict.fromkeys(["errors", "loading", "logs", "problems", "secrets"], 0),
     **dict.fromkeys(["models", "config", "secretfiles", "policies", "events", "clock", "statistics", "backoffs", "retrying"], 1),
     "wire": 2,
     **dict.fromkeys(["auth", "lanes", "breaker", "budget", "governor", "home", "tasks", "offload", "observers", "session", "exchange"], 3),

@@ -40,13 +40,18 @@ def write_report(data: Data, report: BatchReport, statistics: Statistics, *, emb
 
 
 def _narrow(outcomes: Iterable[Outcome]) -> Iterator[tuple[object, ...]]:
-    # An id is 36 columns: in a column of its own it leaves no room for the reason on 80.
     for outcome in outcomes:
         told = (_ids(outcome), reason(outcome), "replayed from the journal" if outcome.replayed else "")
-        first, *others = [part for part in told if part] or [""]
-        yield outcome.index + 1, outcome.state.value, outcome.request.pipeline_name, first
-        for part in others:
-            yield "", "", "", part
+        yield from stacked(outcome.index, outcome.state.value, outcome.request.pipeline_name, told)
+
+
+def stacked(index: int, state: str, pipeline_name: str, told: Iterable[str | None]) -> Iterator[tuple[object, ...]]:
+    """A row of four columns for a narrow terminal, and one more for each other thing that is told."""
+    # An id is 36 columns: in a column of its own it leaves no room for the reason on 80.
+    first, *others = [part for part in told if part] or [""]
+    yield index + 1, state, pipeline_name, first
+    for part in others:
+        yield "", "", "", part
 
 
 def _wide(outcomes: Iterable[Outcome], *, marked: bool) -> Iterator[tuple[object, ...]]:

@@ -249,12 +249,18 @@ def status_only(data: Any) -> ExecutionStatus:
 def started_id(data: Any) -> str:
     """The id in the answer to a trigger. Raises DecodeError."""
     flat = _flat(data)
-    found = flat.get("pipelineExecutionId") or flat.get("id")
-    if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)  # an id in an unexpected shape still names the run that was started
-    if not isinstance(found, str) or not found:
-        raise DecodeError([f"$.pipelineExecutionId: expected text, found {_kind(found)}"])
+    found = run_id(flat)
+    if found is None:
+        raise DecodeError([f"$.pipelineExecutionId: expected text, found {_kind(flat.get('pipelineExecutionId') or flat.get('id'))}"])
     return found
+
+
+def run_id(row: Mapping[str, Any]) -> str | None:
+    """The id of a run under either of its keys, or None for what is none. A number still names the run."""
+    found = row.get("pipelineExecutionId") or row.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    return found if isinstance(found, str) and found else None
 
 
 def page(data: Any, kind: type[T]) -> Page[T]:

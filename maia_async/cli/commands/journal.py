@@ -12,6 +12,7 @@ from maia_async import JournalEntry, JournalSummary, journal_summary
 from maia_async.cli.data import Data, as_json
 from maia_async.cli.exits import ExitStatus
 from maia_async.cli.options import Injected, Output
+from maia_async.cli.summary import stacked
 
 
 async def show(
@@ -62,12 +63,8 @@ def requests(found: JournalSummary) -> str:
 
 
 def _narrow(entries: Iterable[JournalEntry]) -> Iterator[tuple[object, ...]]:
-    # As in the summary of a batch: an id in a column of its own leaves no room for the reason on 80.
     for entry in entries:
-        first, *others = [part for part in (_ids(entry), entry.error) if part] or [""]
-        yield entry.index + 1, entry.state, entry.pipeline_name, first
-        for part in others:
-            yield "", "", "", part
+        yield from stacked(entry.index, entry.state, entry.pipeline_name, (_ids(entry), entry.error))
 
 
 def _wide(entries: Iterable[JournalEntry]) -> Iterator[tuple[object, ...]]:

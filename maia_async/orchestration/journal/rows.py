@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 from maia_async.errors import JournalMismatch
 from maia_async.models import AUTO, ExecutionRequest, OutcomeState
 from maia_async.orchestration.journal.steps import Stage
-from maia_async.orchestration.journal.values import details_of, differing, digest_of, error_of, form_of, request_of, unescaped
+from maia_async.orchestration.journal.values import details_of, differing, digest_of, error_of, form_of, request_of, to_json, unescaped
 from maia_async.orchestration.outcomes import Outcome
 
 
@@ -64,7 +64,7 @@ class Row:
     def check(self, request: ExecutionRequest, *, path: str) -> None:
         """Raises JournalMismatch when `request`, as the caller gives it now, is another one."""
         form = form_of(request)
-        if digest_of(form) != self.digest:
+        if digest_of(to_json(form)) != self.digest:
             raise mismatch(self.index, differing(form_of(self.given), form), path=path)
 
 
@@ -83,7 +83,7 @@ def row_of(cells: Sequence[Any]) -> Row:
     form = json.loads(text)
     request = request_of(form)
     given = evolve(request, execution_tag=AUTO) if auto else request
-    if digest_of(form_of(given)) != digest:
+    if digest_of(to_json(form_of(given))) != digest:
         raise ValueError("the request does not fit its digest")
     execution_id = None if execution_id is None else unescaped(execution_id)
     outcome = None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict, fields, frozen
 
 APPLICATION_ID: Final = 0x4D614A6C  # "MaJl": `file` shows it, and no other program's database has it
 VERSION: Final = 1
@@ -53,7 +53,7 @@ class Meta:
     @classmethod
     def of(cls, rows: Mapping[str, str]) -> Meta:
         """It from the table. Raises ValueError or KeyError for what is none."""
-        values: dict[str, Any] = {name: json.loads(rows[name]) for name in asdict(cls(project_id="", base_url=""))}
+        values: dict[str, Any] = {field.name: json.loads(rows[field.name]) for field in fields(cls)}
         texts = all(isinstance(value, str) for name, value in values.items() if name != "size")
         if not texts or not (values["size"] is None or isinstance(values["size"], int)):
             raise ValueError("meta")

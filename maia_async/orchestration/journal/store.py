@@ -143,26 +143,26 @@ class Store:
         return None
 
     def _plan(self, asked: Sequence[Asked]) -> None:
-        new = [one for one in asked if self._find(one) is None]  # all are compared before any is written
+        new = [one for one in asked if self._find(one.index, one) is None]  # all are compared before any is written
         self._resize(len(asked))
         self._opened().executemany(_PUT, [(one.index, one.text, one.auto, one.digest, Stage.PLANNED.value) for one in new])
 
     def _intend(self, write: Intent) -> None:
-        found = self._find(write.asked)
+        found = self._find(write.asked.index, write.asked)
         if not may_intend(found, write.asked.text):
             raise self._refused(write.asked.index, found, "be sent")
         self._put_if_missing(found, write.asked)
         self._opened().execute(_INTEND, (write.asked.text, write.server_time, write.at, write.asked.index))
 
     def _start(self, write: Started) -> None:
-        found = self._standing(write.index)
+        found = self._find(write.index)
         if not may_start(found, escaped(write.execution_id)):
             raise self._refused(write.index, found, "get a run")
         self._opened().execute(_START, (escaped(write.execution_id), write.at, write.index))
 
     def _end(self, write: Ended) -> None:
         asked, execution_id = write.asked, None if write.execution_id is None else escaped(write.execution_id)
-        found = self._standing(asked.index)
+        found = self._find(asked.index)
         if not may_end(found, execution_id):
             raise self._refused(asked.index, found, "get this outcome")
         self._put_if_missing(found, asked)
@@ -183,24 +183,17 @@ class Store:
         if found is None:
             self._opened().execute(_PUT, (asked.index, asked.text, asked.auto, asked.digest, Stage.PLANNED.value))
 
-    def _find(self, asked: Asked) -> Standing | None:
-        """The row of a request. Raises JournalMismatch when it is another request's."""
-        cells = self._opened().execute(_FIND, (asked.index,)).fetchone()
-        if cells is None:
-            return None
-        stage, state, execution_id, text, digest, auto = cells
-        if digest != asked.digest:
-            before = json.loads(text)
-            if auto:
-                before.pop("executionTag", None)
-            raise mismatch(asked.index, differing(before, asked.form), path=str(self.path))
-        return Standing(Stage(stage), None if state is None else OutcomeState(state), execution_id, text)
-
-    def _standing(self, index: int) -> Standing | None:
+    def _find(self, index: int, asked: Asked | None = None) -> Standing | None:
+        """The row of a request. Raises JournalMismatch when it is another one's than `asked`."""
         cells = self._opened().execute(_FIND, (index,)).fetchone()
         if cells is None:
             return None
-        stage, state, execution_id, text, _, _ = cells
+        stage, state, execution_id, text, digest, auto = cells
+        if asked is not None and digest != asked.digest:
+            before = json.loads(text)
+            if auto:
+                before.pop("executionTag", None)
+            raise mismatch(index, differing(before, asked.form), path=str(self.path))
         return Standing(Stage(stage), None if state is None else OutcomeState(state), execution_id, text)
 
     def _refused(self, index: int, found: Standing | None, what: str) -> MisuseError:

@@ -30,9 +30,10 @@ class Asked:
     def of(cls, index: int, request: ExecutionRequest, *, tag: str | None = None) -> Asked:
         """`request` as the caller gave it; `tag` is what takes the place of AUTO."""
         form = form_of(request)
+        given = to_json(form)
         auto = request.execution_tag is AUTO
-        sent = {**form, "executionTag": tag} if auto and tag is not None else form
-        return cls(index=index, form=form, auto=auto, digest=digest_of(form), text=to_json(sent))
+        sent = to_json({**form, "executionTag": tag}) if auto and tag is not None else given
+        return cls(index=index, form=form, auto=auto, digest=digest_of(given), text=sent)
 
 
 @frozen

@@ -17,7 +17,6 @@ are awaited, the list of executions is read, and `decision.py` says what may be 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -27,6 +26,7 @@ from maia_async.errors import InvalidRequest, MaiaError, MisuseError, SessionClo
 from maia_async.events import ExecutionTriggered, TriggerAbandoned, TriggerRecovered
 from maia_async.exchange import Exchange, server_time_at
 from maia_async.governor import Lane as Budget
+from maia_async.logs import logger
 from maia_async.models import AUTO, ExecutionRequest
 from maia_async.models.request import is_auto_tag
 from maia_async.observers import Observers
@@ -40,7 +40,6 @@ from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
 from maia_async.wire.bodies import decoded
 
-logger = logging.getLogger("maia_async")
 FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt
 LONGEST = 60.0  # seconds for which a gateway may hold a POST
 
@@ -143,11 +142,6 @@ class TriggerDesk:
         else:
             lane.on_release(callback)
 
-    def in_flight(self, key: LaneKey) -> int:
-        """POSTs of this lane that are out: sent, and neither answered nor known not to have landed."""
-        lane = self._lanes.get(key)
-        return 0 if lane is None else lane.flying
-
     # one request
 
     async def _run(self, call: Call) -> str:
@@ -238,7 +232,6 @@ class TriggerDesk:
             self.counts["in doubt"] += 1
             gone, call.gone = call.gone, None
             call.case = case = self._case(call, sent=gone.sent if gone else call.sent, start=gone.start if gone else sent)
-            case.withdrawn = call.withdrawn is not None
         else:
             case.sends += 1
             case.verdict = asyncio.get_running_loop().create_future()
@@ -259,6 +252,7 @@ class TriggerDesk:
             ended=loop.time(),
             verdict=loop.create_future(),
             fly=call.fly,
+            withdrawn=call.withdrawn is not None,
         )
 
     def _earlier(self, call: Call, earlier: Sent) -> Case:

@@ -90,10 +90,8 @@ def read_rows(data: Any) -> tuple[list[Row], bool, str | None]:
 
 
 def _row(raw: dict[str, Any]) -> Row | None:
-    told = raw.get("pipelineExecutionId") or raw.get("id")
-    if isinstance(told, int) and not isinstance(told, bool):
-        told = str(told)
-    if not isinstance(told, str) or not told:
+    told = codec.run_id(raw)
+    if told is None:
         return None
     word, status = raw.get("trigger"), raw.get("status")
     ended = isinstance(status, str) and ExecutionStatus(status).is_terminal

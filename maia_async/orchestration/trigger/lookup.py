@@ -33,7 +33,7 @@ from maia_async.exchange import Exchange
 from maia_async.governor import Lane as Budget
 from maia_async.orchestration.trigger.evidence import LOOK_BACK, LaneName, Row, Window, read_rows
 from maia_async.wire import operations
-from maia_async.wire.operations import Query, written
+from maia_async.wire.operations import Query
 from maia_async.wire.paging import PAGE_SIZE
 
 PAGES: Final = 20
@@ -60,16 +60,15 @@ class _Question:
 
     def query(self, plainness: int, token: str | None) -> Query:
         """Its parameters: 0 all of them, 1 without the names, 2 without times too."""
-        pairs = [("projectId", self.lane.project), ("limit", str(PAGE_SIZE))]
-        if self.names and plainness < 1:
-            pairs += [("environmentName", self.lane.environment), ("pipelineName", self.lane.pipeline)]
-        if plainness < 2:
-            pairs.append(("startedAfter", _moment(self.first - 1)))
-            if self.last is not None:
-                pairs.append(("startedBefore", _moment(self.last + 1)))
-        if token is not None:
-            pairs.append(("paginationToken", token))
-        return tuple(pairs)
+        named, timed = self.names and plainness < 1, plainness < 2
+        filters = operations.execution_filters(
+            project_id=self.lane.project,
+            environment_name=self.lane.environment if named else None,
+            pipeline_name=self.lane.pipeline if named else None,
+            started_after=_moment(self.first - 1) if timed else None,
+            started_before=_moment(self.last + 1) if timed and self.last is not None else None,
+        )
+        return (*filters, ("limit", str(PAGE_SIZE)), *(() if token is None else (("paginationToken", token),)))
 
 
 @define(eq=False)
@@ -77,7 +76,6 @@ class Lookup:
     """The look-ups of one client."""
 
     _exchange: Exchange
-    asked: int = 0
     _plainness: int = field(default=0, init=False)
 
     async def window(self, lane: LaneName, window: Window) -> Found:
@@ -112,7 +110,6 @@ class Lookup:
     async def _page(self, question: _Question, token: str | None) -> tuple[list[Row], bool, str | None]:
         while True:
             plainness = self._plainness
-            self.asked += 1
             spec = operations.list_executions(question.query(plainness, token))
             try:
                 return await self._exchange.read(spec, Budget.READ, read_rows, tries=1)
@@ -129,5 +126,5 @@ def _is_below(rows: list[Row], first: int) -> bool:
     return bool(told) and len(told) == len(starts) and told[-1] < first - 1 and all(later >= earlier for later, earlier in pairwise(told))
 
 
-def _moment(second: int) -> str:
-    return written(datetime.fromtimestamp(second, UTC))
+def _moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

@@ -12,7 +12,6 @@ in that very moment.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +20,7 @@ from attrs import define, field, frozen
 
 from maia_async.clock import utc_now
 from maia_async.errors import ResponseError
+from maia_async.logs import logger
 from maia_async.orchestration.trigger.decision import BEHIND, Adopt, Look, LookAgain, SendAgain, Unknown, View, decide
 from maia_async.orchestration.trigger.evidence import Evidence, Row, Window, weigh
 from maia_async.orchestration.trigger.lanes import Lane
@@ -28,7 +28,6 @@ from maia_async.orchestration.trigger.lookup import Found, Lookup
 
 UNREADABLE: Final = 30.0  # seconds for which a list that fails is tried at least
 _FOR_GOOD: Final = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
-logger = logging.getLogger("maia_async")
 
 
 @frozen(kw_only=True)
@@ -86,11 +85,11 @@ class Resolver:
             # By the plan and not by the clock: a timer may be early by the clock's resolution.
             settled = self._next >= since + settle
             waited = max(_now() - since, settle if settled else 0.0)
-            view = await self._look(waited, settled=settled)
+            view, evidence = await self._look(waited, settled=settled)
             self._done += 1
             self._next = self._after(since)
             if lane.version == self._version and not lane.flying:
-                self._carry_out(view)
+                self._carry_out(view, evidence)
 
     def _after(self, since: float) -> float:
         """When to look next. A request of an earlier process may have settled long ago: then at once, and for good."""
@@ -105,7 +104,7 @@ class Resolver:
             await self._lane.change()
         return bool(self._lane.cases)
 
-    async def _look(self, waited: float, *, settled: bool) -> View:
+    async def _look(self, waited: float, *, settled: bool) -> tuple[View, Evidence]:
         found, why = Look.NONE, ""
         try:
             whole = await self._read(settled=settled)
@@ -116,11 +115,12 @@ class Resolver:
             found, why = (Look.WHOLE, "") if whole else (Look.PART, "it has too many rows, or pages that repeat")
         if self._server_now() is None:
             found, why = Look.REFUSED, "the API's answers carry no date"
-        patience, candidates = self._patience, self._evidence().candidates
+        patience, evidence = self._patience, self._evidence()
+        candidates = evidence.candidates
         for case in self._lane.cases:
             case.looks += 1
             case.candidates = candidates
-        return View(
+        view = View(
             look=found if settled else Look.NONE,
             waited=waited,
             settle=patience.settle,
@@ -128,6 +128,7 @@ class Resolver:
             max_sends=patience.max_sends,
             why=why,
         )
+        return view, evidence
 
     async def _read(self, *, settled: bool) -> bool:
         """Read what the list shows; whether that is all that it holds."""
@@ -175,8 +176,8 @@ class Resolver:
         lane.learned = evidence.learned
         return evidence
 
-    def _carry_out(self, view: View) -> None:
-        lane, evidence = self._lane, self._evidence()
+    def _carry_out(self, view: View, evidence: Evidence) -> None:
+        lane = self._lane
         verdicts = decide([case.doubt() for case in lane.cases], evidence, view, given_up=lane.given_up(_now()))
         for case in list(lane.cases):
             verdict = verdicts[id(case)]

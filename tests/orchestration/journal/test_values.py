@@ -54,7 +54,7 @@ def test_a_request_comes_back_as_it_was_whatever_its_texts_are(asked: ExecutionR
 
     assert text.isascii()
     assert form_of(back) == on_the_wire(form_of(asked))
-    assert digest_of(form_of(back)) == digest_of(form_of(asked))
+    assert digest_of(to_json(form_of(back))) == digest_of(to_json(form_of(asked)))
     assert (back.execution_tag is AUTO) == (asked.execution_tag is AUTO)
     assert back == asked or "\\ud" in text
 
@@ -113,7 +113,7 @@ def test_an_invalid_request_can_be_written_and_is_still_invalid_when_it_comes_ba
     back = request_of(json.loads(to_json(form)))
 
     assert back.problems() != ()
-    assert digest_of(form_of(back)) == digest_of(form)
+    assert digest_of(to_json(form_of(back))) == digest_of(to_json(form))
 
 
 def test_a_list_that_holds_itself_ends() -> None:
@@ -125,12 +125,12 @@ def test_a_list_that_holds_itself_ends() -> None:
 def test_the_same_request_in_other_containers_is_the_same() -> None:
     one = request(scalar_variables={"a": "1", "b": "2"}, grid_variables={"g": [["x"]]})
     other = request(scalar_variables=MappingProxyType({"b": "2", "a": "1"}), grid_variables={"g": (("x",),)})
-    assert digest_of(form_of(one)) == digest_of(form_of(other))
+    assert digest_of(to_json(form_of(one))) == digest_of(to_json(form_of(other)))
 
 
 def test_the_tag_that_is_ours_is_no_part_of_the_request_and_others_are() -> None:
     forms = [form_of(request(execution_tag=tag)) for tag in (AUTO, None, "a", "b")]
-    assert len({digest_of(form) for form in forms}) == 4
+    assert len({digest_of(to_json(form)) for form in forms}) == 4
     assert "executionTag" not in forms[0]
     assert request_of(forms[1]).execution_tag is None
 

@@ -445,7 +445,7 @@ async def test_new_posts_of_a_lane_in_doubt_wait_and_can_be_taken_back(emulator:
     desk.on_release(key, lambda: released.append(now() - start))
     await anyio.sleep(4)
     assert desk.lane_is_held(key)
-    assert desk.in_flight(key) == 0
+    assert first.lane.flying == 0
     assert not waiting.in_doubt
     withdrawn.withdraw(Withdrawn("not wanted any more"))
     await asyncio.wait([first.task, waiting.task, withdrawn.task])
