@@ -67,7 +67,7 @@ GOOD = [
     {"maia": 1, "region": "eu1", "project": "p", "execution": "e", "pipeline": "a", "started_at": "2026-11-22T07:00:00Z"},
 ]
 PAGE = b"<html><head><title>Sign in</title></head><body>please</body></html>"
-TREE = (dict, list, tuple, str, int, float, bool, type(None))
+PLAIN = (str, int, float, bool, type(None), datetime)
 
 Reader = Callable[[bytes], Any]
 
@@ -223,7 +223,7 @@ def strangers(value: Any) -> Iterator[type]:
             found += one.values()
         elif isinstance(one, list | tuple):
             found += one
-        elif not isinstance(one, (*TREE, datetime)) and not type(one).__module__.startswith("maia_async."):
+        elif not isinstance(one, PLAIN) and not type(one).__module__.startswith("maia_async."):
             yield type(one)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -51,13 +50,12 @@ async def measure(rounds: int, count: int) -> list[Row]:
 
 async def _compared(rounds: int, count: int, order: Order, *, limited: bool) -> list[Row]:
     speed = SPEED if limited else 1.0
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with tempfile.TemporaryDirectory() as folder:
 
         def contender(path: Path | None) -> Callable[[], Awaitable[Run]]:
             return partial(_batch, count, order, speed, path, limited=limited)
 
-        pair = [contender(folder / "journal.db"), contender(None)]
+        pair = [contender(Path(folder) / "journal.db"), contender(None)]
         if limited:  # one round: the limit is what takes the time, and it takes the same each time
             ours, bare = [await pair[0]()], [await pair[1]()]
         else:

@@ -32,6 +32,7 @@ from maia_async.emulator import Emulator, Scenario
 
 # The loop that never sleeps belongs to the tests, which are no package. A copy of it would drift, and nothing installed needs it.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from mixed_load import at_percent
 from virtual_time import VirtualLoop
 
 HOUR: Final = 3600.0
@@ -94,7 +95,7 @@ def _rows(
         row(
             what=f"{what}: p99 delay",
             unit="s",
-            ours=delays[math.ceil(0.99 * len(delays)) - 1],
+            ours=at_percent(delays, 99),
             target=None if p99 is None else Target("ours", "<=", p99),
         ),
         row(what=f"{what}: requests", unit="/min", ours=rate),

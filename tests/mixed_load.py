@@ -7,7 +7,6 @@ of which some drop, cancels a run now and then, and renews its token. `play` let
 from __future__ import annotations
 
 import asyncio
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from attrs import define, field, frozen
 from maia_async import ClientCredentials, MaiaError, RateLimit, RequestFinished, supervise
 from maia_async.emulator import Credential, Emulator, Pipeline, Scenario
 from maia_async.emulator.requestlog import LoggedRequest
+from maia_async.statistics import quantile
 
 ENVIRONMENT = "Environment-1"
 LATENCY = (0.05, 0.3)
@@ -51,7 +51,6 @@ class Played:
     started: float = 0.0  # when the last run had been started
     lags: list[float] = field(factory=list)  # of each wait, from the end on the server
     cancels: list[float] = field(factory=list)  # from call to sending, when few had left (40 of 1000 requests) and none paused
-    crowded: int = 0  # other cancels
     drops: list[tuple[str, float]] = field(factory=list)
 
     def accepted(self, since: float, until: float) -> int:
@@ -102,8 +101,7 @@ def peak(times: Iterable[float], span: float = 60.0) -> int:
 
 def at_percent(values: Sequence[float], percent: float) -> float:
     """A percentile, 0 of nothing."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else 0.0
+    return quantile(sorted(values), percent / 100) or 0.0
 
 
 async def play(*loads: Load, requests: int = 1000, seed: int = 0) -> Result:
@@ -208,8 +206,6 @@ class _Actor:
         waited = self._sent_at[run.id] - now
         if recent < self._calm and self._maia.statistics().paused_seconds == paused:
             self.played.cancels.append(waited)
-        else:
-            self.played.crowded += 1
 
     def _observe(self, event: Any) -> None:
         if isinstance(event, RequestFinished) and event.lane == "CANCEL":

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
+from faults.surroundings import Names
 from leaks import told_by
 from scripted import Scripted, Step, answer, close, garbage, gzip_bomb, html, redirect, reset, stall, texts, truncated
 from virtual_time import VirtualLoop
@@ -388,16 +388,7 @@ async def test_closing_ends_requests_on_a_borrowed_session_and_leaves_it_open() 
 @pytest.mark.parametrize("whose", ["ours", "theirs"])
 async def test_closing_under_a_lookup_of_a_name_is_no_cancellation_of_who_asked(whose: str) -> None:
     """The library below cancels the lookups of a connector that is closed, and passes that on to whoever waits for one."""
-
-    class Names(AbstractResolver):
-        async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-            await asyncio.Event().wait()
-            return []
-
-        async def close(self) -> None:
-            pass
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Names())) as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Names(["never"]))) as http:
         session = Session(timeout=Timeouts(), http=None if whose == "ours" else http)
         session._http = http
         async with anyio.create_task_group() as group:

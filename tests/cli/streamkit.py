@@ -1,4 +1,4 @@
-"""Streaming pipelines for the tests of the command line: a valid definition, a file, one on the server, a create whose answer is lost."""
+"""Streaming pipelines for the tests of the command line: a valid definition, a file, one on the server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
 from cli.harness import Account
-
-from maia_async.emulator.exchange import Reply
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 AGENT = "2734aa6f-0c64-4d2b-9406-f44dc8f1f3b6"
@@ -38,19 +35,3 @@ def stream(account: Account, name: str = "orders", **settings: Any) -> str:
 
 def sent(account: Account) -> list[str]:
     return [request.method for request in account.emulator.control.requests(path_contains="/v1/")]
-
-
-class LosesTheFirstCreate:
-    """The request lands; its answer becomes a 502."""
-
-    def __init__(self) -> None:
-        self.lost = False
-
-    async def before(self, request: web.BaseRequest) -> Reply | None:
-        return None
-
-    async def after(self, request: web.BaseRequest, reply: Reply) -> Reply | None:
-        if request.method != "POST" or reply.status != 201 or self.lost:
-            return None
-        self.lost = True
-        return Reply(502)

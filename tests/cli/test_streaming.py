@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from cli.harness import PROJECT, Account, after
-from cli.streamkit import NOBODY, LosesTheFirstCreate, definition, sent, stream, written
+from cli.streamkit import NOBODY, definition, sent, stream, written
 
 from maia_async.cli.exits import ExitStatus
-from maia_async.emulator import StreamScript
+from maia_async.emulator import Fault, StreamScript
 
 
 async def test_create_prints_the_id_alone(account: Account, file: str) -> None:
@@ -130,7 +130,7 @@ async def test_no_created_id_is_lost_at_any_moment(serve: Any, file: str, moment
 
 
 async def test_a_lost_answer_creates_one_pipeline(account: Account, file: str) -> None:
-    account.emulator.control._service.faults.rules.append(LosesTheFirstCreate())
+    account.emulator.control.add_fault(Fault(method="POST", path="**/streaming-pipelines", status=502, landed=True, times=1))
 
     ended = await account.maia("streaming", "create", file)
 

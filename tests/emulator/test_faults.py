@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maia_async.emulator import Fault, Scenario, Skew
+from maia_async.emulator import faults as script
 from maia_async.emulator.checks import load
 from maia_async.emulator.exchange import Reply
 from maia_async.emulator.faultanswers import answer_of, bomb, huge
@@ -126,7 +127,7 @@ def test_every_kind_has_a_place() -> None:
     assert len(KINDS) == len(set(KINDS)) == 14
     assert REAL < SENDING < set(KINDS)
     for kind in KINDS:
-        assert f"    | {kind}" in str(__import__("maia_async.emulator.faults", fromlist=["x"]).__doc__)
+        assert f"    | {kind}" in str(script.__doc__)
 
 
 _json = st.recursive(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import anyio
 from faults.registry import OPERATIONS, RUNS, Facts, operation
-from faults.world import ENVIRONMENT, PIPELINE, World
+from faults.world import ENVIRONMENT, PIPELINE, SECRET, World
 
 from maia_async import ExecutionRequest, MaiaError, WaitTimeout, run_batch
 
@@ -85,7 +85,7 @@ async def _(world: World) -> Facts:
     except MaiaError as error:
         ended, reference = type(error).__name__, error.reference
     assert reference is not None
-    assert world.secret not in reference
+    assert SECRET not in reference
     async with world.another_client() as other:
         details = await other.execution_from(reference)
     assert details.pipeline_execution_id == world.run

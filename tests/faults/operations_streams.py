@@ -10,6 +10,7 @@ from faults.world import World
 
 from maia_async import GaveUp, StreamingPipelineDefinition, StreamingTransition, supervise
 from maia_async.emulator.definitions import example
+from maia_async.emulator.scenario import STREAMING_AGENT
 
 
 @operation("stream_status", "`await stream.status()`", "GET", "**/streaming-pipelines/*/status")
@@ -28,7 +29,7 @@ async def _(world: World) -> Facts:
 
 @operation("stream_create", "`await project.streaming_pipelines.create(definition)`", "POST", "**/streaming-pipelines")
 async def _(world: World) -> Facts:
-    definition = StreamingPipelineDefinition.from_dict(example("made here", world.agent))
+    definition = StreamingPipelineDefinition.from_dict(example("made here", STREAMING_AGENT))
     try:
         made = await world.project.streaming_pipelines.create(definition)
     finally:

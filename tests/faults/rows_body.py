@@ -62,7 +62,7 @@ ROWS: Final = (
         cases={
             "execute": in_doubt(landed=True, seconds=60, cause="RequestTimedOut"),
             "execute_untagged": in_doubt(landed=True, seconds=60, cause="RequestTimedOut", tag="none"),
-            "batch": batch_in_doubt(landed=True, seconds=60),
+            "batch": batch_in_doubt(seconds=60),
             "stream_create": ok(3, 61, least=60),
             "stream_start": fails("RequestTimedOut", 1, 60, least=60),
             # The run has ended by the first PATCH when the second one goes out, and that is what the API says.
@@ -152,7 +152,7 @@ ROWS: Final = (
             "wait": ok(14, 14, status="SUCCESS"),
             "sweep": ok(500, 60, ended={"SUCCESS": 30}),
             "execute": in_doubt(landed=True, cause="Disconnected"),
-            "batch": batch_in_doubt(landed=True),
+            "batch": batch_in_doubt(),
             "stream_create": ok(3, 1),
             "cancel": ok(2, 0.5, shown="CANCELLING"),
         },

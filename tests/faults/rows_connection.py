@@ -177,7 +177,7 @@ ROWS: Final = (
             "execute": in_doubt(landed=False, cause="Disconnected"),
             "execute_tagged": in_doubt(landed=False, cause="Disconnected", tag="own"),
             "execute_untagged": in_doubt(landed=False, cause="Disconnected", tag="none"),
-            "batch": batch_in_doubt(landed=False),
+            "batch": batch_in_doubt(),
             "stream_start": fails("Disconnected", 1, 0, method="POST"),
             "stream_create": fails("CreateOutcomeUnknown", 12, 20, least=15, cause="Disconnected", candidates=()),
             "supervise_start": ok(200, 600, streamed=True, gave_up=False),
@@ -196,7 +196,7 @@ ROWS: Final = (
             "execute": in_doubt(landed=True, cause="Disconnected"),
             "execute_tagged": in_doubt(landed=True, cause="Disconnected", tag="own"),
             "execute_untagged": in_doubt(landed=True, cause="Disconnected", tag="none"),
-            "batch": batch_in_doubt(landed=True),
+            "batch": batch_in_doubt(),
             "stream_start": fails("Disconnected", 1, 0, method="POST"),
             "stream_create": ok(3, 1),
             "supervise_start": ok(200, 600, streamed=True, gave_up=False, restarts=0),
@@ -221,7 +221,7 @@ ROWS: Final = (
         cases={
             FEW: ok(2, 0.5),
             "execute": in_doubt(landed=False, cause="Disconnected"),
-            "batch": batch_in_doubt(landed=False),
+            "batch": batch_in_doubt(),
         },
     ),
     Row(

@@ -112,7 +112,7 @@ ROWS: Final = (
         cases={
             "execute": in_doubt(landed=True, cause="DecodeError"),
             "execute_tagged": in_doubt(landed=True, cause="DecodeError", tag="own"),
-            "batch": batch_in_doubt(landed=True),
+            "batch": batch_in_doubt(),
         },
     ),
     Row(

@@ -27,7 +27,7 @@ def _ambiguous(name: str, status: int, number: int, **given: object) -> Row:
             "wait": ok(14, 14, status="SUCCESS"),
             "cancel": ok(2, 0.5, shown="CANCELLING"),
             "execute": in_doubt(landed=False, cause="GatewayTimeout" if status == 504 else "ServerError"),
-            "batch": batch_in_doubt(landed=False),
+            "batch": batch_in_doubt(),
             "stream_start": fails("GatewayTimeout" if status == 504 else "ServerError", 1, status=status),
         },
     )
@@ -47,7 +47,7 @@ ROWS: Final = (
             "execute": in_doubt(landed=True, cause="ServerError"),
             "execute_tagged": in_doubt(landed=True, cause="ServerError", tag="own"),
             "execute_untagged": in_doubt(landed=True, cause="ServerError", tag="none"),
-            "batch": batch_in_doubt(landed=True),
+            "batch": batch_in_doubt(),
             "stream_create": ok(3, 1),
         },
     ),

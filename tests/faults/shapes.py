@@ -12,11 +12,7 @@ from attrs import Factory, field, frozen
 
 from maia_async.emulator import Fault, StreamScript
 
-# Whether an ambiguous trigger is looked up in the list, adopted, or sent again with the same AUTO tag. While False, every ambiguous
-# trigger raises TriggerOutcomeUnknown. All expectations that depend on it are made by `in_doubt` and `batch_in_doubt`.
-RECOVERS: Final = True
-
-# What recovering may cost: the settling time of 15 s, one more sending, and the reads of the list on the way.
+# What recovering an ambiguous trigger may cost: the settling time of 15 s, one more sending, and the reads of the list on the way.
 RECOVERY_REQUESTS: Final = 30
 RECOVERY_SECONDS: Final = 40.0
 RECOVERED_TRIES: Final = 5
@@ -118,20 +114,16 @@ def in_doubt(
 ) -> Expect:
     """The end of one ambiguous trigger. `seconds`: until it was ambiguous. always: a second sending would end like the first.
 
-    Once lookups are there: the run that landed is found and adopted; one that did not is started by a second sending if it has an AUTO
-    tag, and stays unknown otherwise, because nothing would stop a double run.
+    The run that landed is found and adopted; one that did not is started by a second sending if it has an AUTO tag, and stays unknown
+    otherwise, because nothing would stop a double run.
     """
-    if RECOVERS and (landed or (tag == "auto" and not always)):
+    if landed or (tag == "auto" and not always):
         return ok(RECOVERY_REQUESTS, seconds + RECOVERY_SECONDS, runs=1, **fields)
-    if RECOVERS:
-        # With an AUTO tag it is sent as often as any request is tried, and looked for after each sending.
-        seconds = RECOVERED_TRIES * (seconds + RECOVERY_SETTLE) if tag == "auto" else seconds
-        return fails("TriggerOutcomeUnknown", RECOVERY_REQUESTS, seconds + RECOVERY_SECONDS, runs=0, candidates=(), cause=cause, **fields)
-    return fails("TriggerOutcomeUnknown", 1, seconds, runs=int(landed), candidates=(), cause=cause, **fields)
+    # With an AUTO tag it is sent as often as any request is tried, and looked for after each sending.
+    seconds = RECOVERED_TRIES * (seconds + RECOVERY_SETTLE) if tag == "auto" else seconds
+    return fails("TriggerOutcomeUnknown", RECOVERY_REQUESTS, seconds + RECOVERY_SECONDS, runs=0, candidates=(), cause=cause, **fields)
 
 
-def batch_in_doubt(*, landed: bool, of: int = 3, seconds: float = 0.0) -> Expect:
-    """The end of a batch in which one of `of` triggers was ambiguous."""
-    if RECOVERS:
-        return ok(RECOVERY_REQUESTS + 20 * of, seconds + RECOVERY_SECONDS + 15, runs=of, states={"SUCCESS": of})
-    return ok(20 * of, seconds + 15, runs=of if landed else of - 1, states={"SUCCESS": of - 1, "UNKNOWN": 1})
+def batch_in_doubt(*, of: int = 3, seconds: float = 0.0) -> Expect:
+    """The end of a batch in which one of `of` triggers was ambiguous, whether it landed or not."""
+    return ok(RECOVERY_REQUESTS + 20 * of, seconds + RECOVERY_SECONDS + 15, runs=of, states={"SUCCESS": of})

@@ -7,7 +7,6 @@ budget is kept, nothing of ours still runs, no run was started twice, and no sec
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import anyio.lowlevel
 from attrs import define, evolve, field
 from faults.shapes import Expect, Row
 from faults.surroundings import SURROUNDINGS
+from leaks import told_by
 
 from maia_async import Maia, StaticToken
 from maia_async.emulator import (
@@ -36,7 +36,7 @@ from maia_async.emulator import (
     Skew,
 )
 from maia_async.emulator.requestlog import LoggedRequest
-from maia_async.emulator.scenario import DEFAULT_PROJECT, STREAMING_AGENT
+from maia_async.emulator.scenario import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from faults.registry import Operation
@@ -64,8 +64,6 @@ class World:
     options: Mapping[str, Any]
     run: str = ""
     stream: str = ""
-    secret: str = SECRET
-    agent: str = STREAMING_AGENT
     others: list[Maia] = field(factory=list)
     _first: int = 0
     _known: set[str] = field(factory=set)
@@ -182,7 +180,7 @@ async def play(row: Row, operation: Operation, logged: Callable[[], str]) -> Non
         _judge(expect, error, facts, sent=sent - operation.pages + 1, seconds=seconds, world=world)
         tokens = {*world.control._service.tokens._good, STATIC, SECRET}
         _rules(world)
-    said = logged() + "".join(map(str, strays)) + ("" if error is None else everything_told(error))
+    said = logged() + "".join(map(str, strays)) + ("" if error is None else told_by(error, ours_only=True))
     assert not [secret for secret in tokens if secret in said], "a secret was told"
     assert strays == []
 
@@ -222,21 +220,3 @@ def _rules(world: World) -> None:
         assert (after.in_flight, after.waits, client._owner.running) == (0, 0, 0), "something of ours still runs"
     tags = [run.execution_tag for run in world.started() if run.execution_tag is not None]
     assert len(tags) == len(set(tags)), "a run was started twice"
-
-
-def everything_told(error: BaseException) -> str:
-    """All that an error tracker would show: texts, arguments, causes, and the local variables of our frames."""
-    parts: list[str] = []
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        parts += [str(one), repr(one), repr(one.args), *map(repr, vars(one).values())]
-        for frame, _ in traceback.walk_tb(one.__traceback__):
-            if "maia_async" in frame.f_code.co_filename or "aiohttp" in frame.f_code.co_filename:
-                parts += [repr(value)[:2000] for value in frame.f_locals.values()]
-        todo += [one.__cause__, one.__context__]
-    return "\n".join(parts)

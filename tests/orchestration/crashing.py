@@ -14,17 +14,16 @@ from typing import Any, Self
 
 import pytest
 from attrs import define, field
+from orchestration.account import ENVIRONMENT, TRIGGERS
 from orchestration.journal.kit import copied
 
 from maia_async import Batch, ExecutionRequest, Maia, Outcome, exchange
 from maia_async.clock import utc_now
-from maia_async.emulator import Emulator, Pipeline, Scenario
+from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 from maia_async.offload import Thread
 from maia_async.orchestration.batch import book as batch_book
 from maia_async.orchestration.trigger import desk, resolver
 
-ENVIRONMENT = "Environment-1"
-TRIGGERS = "**/pipeline-executions"
 RUNS = 3.0
 
 
@@ -40,6 +39,11 @@ def rows(count: int, names: Sequence[str] = "abcd", **fields: Any) -> list[Execu
         )
         for number in range(count)
     ]
+
+
+def lost(row: int, **fields: Any) -> Fault:
+    """A fault of the POST that starts the run of this row; it happens once."""
+    return Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": str(row)}}, **{"times": 1, **fields})
 
 
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from orchestration.account import ENVIRONMENT, Scripted, most_at_once, ours, outcomes, patches, posts, request, scenario, states
+from orchestration.account import ENVIRONMENT, most_at_once, ours, outcomes, patches, posts, request, scenario, starting, states
 
 from maia_async import (
     AUTO,
@@ -154,7 +154,7 @@ async def test_never_more_than_max_running_run_at_once_and_the_bound_is_used(bou
 
 
 async def test_no_more_posts_are_under_way_than_the_rate_needs(emulator: Emulator) -> None:
-    Scripted(emulator, late=lambda _: 5.0)
+    emulator.control.add_fault(starting(delay=5))
     async with emulator.client(rate_limit=None) as maia, Batch(maia.project(), [request("instant")] * 200, max_running=200):
         await anyio.sleep(3)
         assert posts(emulator) == MAX_TRIGGERS

@@ -6,18 +6,18 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from orchestration.account import ENVIRONMENT
+from orchestration.crashing import rows
 
-from maia_async import ExecutionRequest, Outcome, run_batch
+from maia_async import Outcome, run_batch
 from maia_async.emulator import Emulator, Pipeline, Scenario
 from maia_async.orchestration.journal import Journal
-
-ENV = "Environment-1"
 
 
 @pytest.mark.parametrize("count", [12, 18, 60])
 async def test_an_adopted_run_that_has_ended_is_told_soon(tmp_path: Path, count: int) -> None:
     path = tmp_path / "j.db"
-    rows = [ExecutionRequest(pipeline_name="abc"[i % 3], environment_name=ENV, scalar_variables={"row": str(i)}) for i in range(count)]
+    requests = rows(count, "abc")
     seen: dict[int, float] = {}
 
     def told(outcome: Outcome) -> None:
@@ -28,10 +28,10 @@ async def test_an_adopted_run_that_has_ended_is_told_soon(tmp_path: Path, count:
             await maia.projects.list()
             project = maia.project()
             async with await Journal.open(path, project_id=project.id, base_url=emulator.base_url) as journal:
-                await journal.plan(rows)
-                sent = rows[0].with_tag()
-                await journal.intent(0, rows[0], tag=sent.execution_tag, server_time=project.runtime.exchange.server_time())
-                await project.execute("a", ENV, execution_tag=sent.execution_tag, scalar_variables=sent.scalar_variables)
+                await journal.plan(requests)
+                sent = requests[0].with_tag()
+                await journal.intent(0, requests[0], tag=sent.execution_tag, server_time=project.runtime.exchange.server_time())
+                await project.execute("a", ENVIRONMENT, execution_tag=sent.execution_tag, scalar_variables=sent.scalar_variables)
         began = asyncio.get_running_loop().time()
         async with emulator.client() as maia:
             await run_batch(maia.project(), None, told, journal=path)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orchestration.crashing import TRIGGERS, Process, inline, one_clock, resumed, rows, runs_of, scenario, until, wrongly_attributed
+from orchestration.crashing import Process, inline, lost, one_clock, resumed, rows, runs_of, scenario, until, wrongly_attributed
 from orchestration.stepping import SteppingLoop
 from virtual_time import VirtualLoop
 
 from maia_async import OutcomeState, TriggerPolicy
-from maia_async.emulator import Emulator, Fault
+from maia_async.emulator import Emulator
 from maia_async.policies import Timeouts
 
 
@@ -24,10 +24,6 @@ from maia_async.policies import Timeouts
 async def emulator() -> AsyncIterator[Emulator]:
     async with Emulator(scenario(latency_out=1.0)) as running:
         yield running
-
-
-def lost(row: int, **fields: Any) -> Fault:
-    return Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": str(row)}}, **{"times": 1, **fields})
 
 
 # A POST that goes out long after its intent was written down

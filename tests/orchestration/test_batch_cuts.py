@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orchestration.account import others
+from orchestration.account import others, starting
 from orchestration.crashing import inline, resumed, rows, runs_of, scenario, wrongly_attributed
 from orchestration.stepping import Played, SteppingLoop, every_step
 
@@ -17,7 +17,7 @@ from maia_async.emulator import Emulator, Fault
 COUNT = 4
 STRIDE = 27
 FIRST = pytest.mark.parametrize("first", [1, *(pytest.param(first, marks=pytest.mark.long) for first in range(4, STRIDE, 3))])
-LOST = Fault(method="POST", path="**/pipeline-executions", status=504, landed=True, times=1)
+LOST = starting(status=504, landed=True, times=1)
 
 
 def files_in(folder: Path) -> list[str]:
@@ -104,7 +104,7 @@ def test_entering_that_is_cancelled_at_any_step_leaves_a_journal_that_can_be_use
 @pytest.mark.parametrize("landed", [True, False], ids=["landed", "not landed"])
 def test_execute_that_is_cancelled_while_a_lost_answer_is_looked_for(landed: bool, again_after: int | None) -> None:
     async def use(played: Played) -> None:
-        played.emulator.control.add_fault(Fault(method="POST", path="**/pipeline-executions", status=504, landed=landed, times=1))
+        played.emulator.control.add_fault(starting(status=504, landed=landed, times=1))
         async with played.emulator.client(observers=[played.events.append], trigger=TriggerPolicy(settle=3)) as maia:
             execution = await maia.project().execute("long", "Environment-1")
             played.handed.add(execution.id)

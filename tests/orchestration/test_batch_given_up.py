@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
-from maia_async import Batch, ExecutionRequest, OutcomeState, run_batch
-from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
+from orchestration.crashing import lost, rows
+from orchestration.journal.kit import copied
 
-TRIGGERS = "**/pipeline-executions"
-
-
-def row(number: int) -> ExecutionRequest:
-    return ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": str(number)}, execution_tag=None)
-
-
-def crash_image(path: Path, image: Path) -> None:
-    for suffix in ("", "-wal"):
-        if (part := Path(f"{path}{suffix}")).exists():
-            shutil.copy(part, f"{image}{suffix}")
+from maia_async import Batch, OutcomeState, run_batch
+from maia_async.emulator import Emulator, Pipeline, Scenario
 
 
 async def test_a_run_that_shows_late_is_not_taken_for_the_next_requests(tmp_path: Path) -> None:
-    path, image = tmp_path / "journal.db", tmp_path / "image.db"
+    path = tmp_path / "journal.db"
     async with Emulator(Scenario.of(Pipeline(name="a", duration=9000))) as emulator:
         async with emulator.client() as maia:
             await maia.projects.list()
-            one = {"scalarVariables": {"row": "0"}}
-            emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, request=one, kind="silence", lands_after=90, times=1))
-            other = {"scalarVariables": {"row": "1"}}
-            emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, request=other, kind="silence", landed=False))
-            async with Batch(maia.project(), [row(0), row(1)], journal=path) as batch:
+            emulator.control.add_fault(lost(0, kind="silence", lands_after=90))
+            emulator.control.add_fault(lost(1, kind="silence", landed=False, times=None))
+            async with Batch(maia.project(), rows(2, "a", execution_tag=None), journal=path) as batch:
                 first = await anext(aiter(batch))
                 assert (first.index, first.state) == (0, OutcomeState.UNKNOWN)
                 await asyncio.sleep(1)  # the other POST is out, and does not land
-                crash_image(path, image)
+                image = copied(path, tmp_path / "image")
                 await asyncio.sleep(10)
             emulator.control.clear_faults()
         async with emulator.client() as maia:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orchestration.account import ENVIRONMENT, posts
+from orchestration.crashing import lost, rows
 
 from maia_async import (
     Batch,
@@ -23,29 +25,12 @@ from maia_async import (
 )
 from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 
-ENVIRONMENT = "Environment-1"
-TRIGGERS = "**/pipeline-executions"
-
-
-def rows(count: int, *pipelines: str) -> list[ExecutionRequest]:
-    names = pipelines or ("a",)
-    return [
-        ExecutionRequest(pipeline_name=names[number % len(names)], environment_name=ENVIRONMENT, scalar_variables={"row": str(number)})
-        for number in range(count)
-    ]
-
 
 @pytest.fixture
 async def emulator() -> AsyncIterator[Emulator]:
     scenario = Scenario.of(*(Pipeline(name=name, duration=20) for name in "abcdefghij"), Pipeline(name="long", duration=600))
     async with Emulator(scenario) as running:
         yield running
-
-
-@pytest.fixture
-async def maia(emulator: Emulator) -> AsyncIterator[Maia]:
-    async with emulator.client() as client:
-        yield client
 
 
 def attributed(emulator: Emulator, outcomes: Any) -> None:
@@ -58,7 +43,7 @@ def attributed(emulator: Emulator, outcomes: Any) -> None:
 
 async def test_a_journal_changes_nothing_about_a_batch_but_that_it_is_written_down(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    report = await run_batch(maia.project(), rows(40, *"abcd"), journal=path)
+    report = await run_batch(maia.project(), rows(40), journal=path)
     assert report.counts[OutcomeState.SUCCESS] == 40
     attributed(emulator, report.outcomes)
     summary = await journal_summary(path)
@@ -67,13 +52,13 @@ async def test_a_journal_changes_nothing_about_a_batch_but_that_it_is_written_do
 
 async def test_the_same_call_gives_what_ended_again_and_runs_nothing_twice(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    first = await run_batch(maia.project(), rows(12, "a", "b"), journal=path)
-    posts = len(emulator.control.requests(method="POST", path_contains="pipeline-executions"))
+    first = await run_batch(maia.project(), rows(12, "ab"), journal=path)
+    sent = posts(emulator)
 
     seen = []
-    second = await run_batch(maia.project(), rows(12, "a", "b"), seen.append, journal=path)
+    second = await run_batch(maia.project(), rows(12, "ab"), seen.append, journal=path)
 
-    assert len(emulator.control.requests(method="POST", path_contains="pipeline-executions")) == posts
+    assert posts(emulator) == sent
     assert all(outcome.replayed for outcome in second.outcomes)
     assert [outcome.execution_id for outcome in second.outcomes] == [outcome.execution_id for outcome in first.outcomes]
     assert [outcome.index for outcome in seen] == list(range(12))
@@ -81,7 +66,7 @@ async def test_the_same_call_gives_what_ended_again_and_runs_nothing_twice(emula
 
 async def test_what_was_left_running_is_awaited_and_what_was_not_sent_is_sent(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    async with Batch(maia.project(), rows(30, "a", "b", "c"), journal=path, max_running=9) as batch:
+    async with Batch(maia.project(), rows(30, "abc"), journal=path, max_running=9) as batch:
         await asyncio.sleep(50)
     before = batch.report()
     assert before.counts[OutcomeState.LEFT_RUNNING]
@@ -103,7 +88,8 @@ async def test_at_most_one_trigger_of_a_lane_is_unacknowledged_and_other_lanes_g
 ) -> None:
     await maia.projects.list()
     emulator.control.set_network(latency_in=1.0)
-    async with Batch(maia.project(), rows(30, "long") + rows(30, "b") + rows(30, "c"), journal=tmp_path / "j.db", max_running=10) as batch:
+    requests = rows(30, ["long"]) + rows(30, "b") + rows(30, "c")
+    async with Batch(maia.project(), requests, journal=tmp_path / "j.db", max_running=10) as batch:
         await asyncio.sleep(2.5)
         assert Counter(run.pipeline_name for run in emulator.control.executions()) == {"long": 2, "b": 2, "c": 2}
         await asyncio.sleep(10)
@@ -121,10 +107,8 @@ async def test_more_may_be_unacknowledged(emulator: Emulator, maia: Maia, tmp_pa
 
 async def test_an_intent_without_an_id_is_looked_up(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    emulator.control.add_fault(
-        Fault(method="POST", path=TRIGGERS, request={"scalarVariables": {"row": "3"}}, kind="silence", landed=True, times=1)
-    )
-    async with Batch(maia.project(), rows(5, *"abcde"), journal=path) as batch:
+    emulator.control.add_fault(lost(3, kind="silence", landed=True))
+    async with Batch(maia.project(), rows(5, "abcde"), journal=path) as batch:
         await asyncio.sleep(5)
     assert batch.report().counts[OutcomeState.UNKNOWN] == 1  # it was left too early to know
     assert len(emulator.control.executions()) == 5
@@ -138,13 +122,13 @@ async def test_an_intent_without_an_id_is_looked_up(emulator: Emulator, maia: Ma
 
 async def test_an_input_of_unknown_size_is_resumed_with_itself_only(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    async with Batch(maia.project(), iter(rows(20, *"abcdefghij")), journal=path, max_running=4):
+    async with Batch(maia.project(), iter(rows(20, "abcdefghij")), journal=path, max_running=4):
         await asyncio.sleep(1)
     with pytest.raises(JournalMismatch):
         async with Batch(maia.project(), None, journal=path):
             pass
 
-    report = await run_batch(maia.project(), iter(rows(20, *"abcdefghij")), journal=path)
+    report = await run_batch(maia.project(), iter(rows(20, "abcdefghij")), journal=path)
     assert report.counts[OutcomeState.SUCCESS] == 20
     assert len(emulator.control.executions()) == 20
 
@@ -154,9 +138,9 @@ async def test_an_input_of_unknown_size_is_resumed_with_itself_only(emulator: Em
 
 async def test_another_input_is_refused_by_name_and_nothing_is_sent(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    await run_batch(maia.project(), rows(3), journal=path)
+    await run_batch(maia.project(), rows(3, "a"), journal=path)
     content = path.read_bytes()
-    changed = rows(3)
+    changed = rows(3, "a")
     changed[1] = ExecutionRequest(pipeline_name="a", environment_name=ENVIRONMENT, scalar_variables={"row": "other"})
     with pytest.raises(JournalMismatch, match=r"index 1 .*scalarVariables.row"):
         await run_batch(maia.project(), changed, journal=path)
@@ -166,10 +150,10 @@ async def test_another_input_is_refused_by_name_and_nothing_is_sent(emulator: Em
 
 async def test_a_second_batch_on_the_same_journal_is_refused(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    async with Batch(maia.project(), rows(3), journal=path):
+    async with Batch(maia.project(), rows(3, "a"), journal=path):
         with pytest.raises(JournalInUse):
-            await run_batch(maia.project(), rows(3), journal=path)
-    report = await run_batch(maia.project(), rows(3), journal=path)
+            await run_batch(maia.project(), rows(3, "a"), journal=path)
+    report = await run_batch(maia.project(), rows(3, "a"), journal=path)
     assert report.succeeded
     assert len(emulator.control.executions()) == 3
 
@@ -197,7 +181,7 @@ async def test_a_run_of_a_moment_ago_may_not_be_visible_yet_when_the_batch_is_re
     emulator: Emulator, maia: Maia, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.db"
-    async with Batch(maia.project(), rows(1), journal=path):
+    async with Batch(maia.project(), rows(1, "a"), journal=path):
         await asyncio.sleep(2)
     emulator.control.add_fault(Fault(method="GET", path="**/pipeline-executions/*", status=404, times=3))
 

@@ -11,7 +11,7 @@ import anyio
 from attrs import define, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orchestration.account import Scripted, most_at_once, others, ours, posts, request, scenario
+from orchestration.account import most_at_once, others, ours, posts, request, scenario, starting
 from virtual_time import VirtualLoop
 
 from maia_async import Batch, ExecutionRequest, Maia, Outcome, SessionClosed
@@ -145,11 +145,8 @@ async def _check(mix: Mix) -> None:
     async with Emulator(scenario(latency_in=mix.latency, latency_out=mix.latency)) as emulator:
         emulator.control.add_execution("takes 10", duration=10, execution_tag="tag")
         foreign = {run.id for run in emulator.control.executions()}
-        Scripted(
-            emulator,
-            late=lambda pipeline: 8.0 if pipeline == "slow answer" else 0.0,
-            lost=lambda pipeline: pipeline == "short",
-        )
+        emulator.control.add_fault(starting("slow answer", delay=8))
+        emulator.control.add_fault(starting("short", status=502, landed=True))
         before = asyncio.all_tasks()
         async with emulator.client() as maia:
             signal = asyncio.Event()

@@ -10,11 +10,10 @@ from typing import Any
 import anyio
 import pytest
 from attrs import frozen
-from orchestration.account import Scripted, ours, request, scenario
+from orchestration.account import ours, request, scenario, starting
 
 from maia_async import Batch, Maia, Outcome, TriggerPolicy, Unauthorized, run_batch
 from maia_async.emulator import Emulator
-from maia_async.emulator.exchange import Reply
 
 ROWS = [request("short"), request("long"), request("good"), request("long")]
 
@@ -22,7 +21,7 @@ ROWS = [request("short"), request("long"), request("good"), request("long")]
 @pytest.fixture
 async def emulator() -> AsyncIterator[Emulator]:
     async with Emulator(scenario()) as running:
-        Scripted(running, lost=lambda pipeline: pipeline == "good")
+        running.control.add_fault(starting("good", status=502, landed=True))
         # Somebody else has just started it, too: what becomes of a lost answer cannot be found out.
         running.control.add_execution("good", trigger="API", started_ago=60)
         yield running
@@ -91,8 +90,7 @@ async def test_a_run_batch_that_nobody_listens_to_carries_its_batch_too(emulator
 
 async def test_the_error_that_ends_the_iteration_carries_the_batch_and_every_outcome_was_told(emulator: Emulator, maia: Maia) -> None:
     told: list[Outcome] = []
-    answers = iter([None])
-    Scripted(emulator, instead=lambda: next(answers, Reply(401, None)))
+    emulator.control.add_fault(starting(skip=1, status=401))
 
     with pytest.raises(Unauthorized) as caught:
         await run_batch(maia.project(), [request("long")] * 5, told.append, max_running=2)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orchestration.account import patches, posts
+from orchestration.account import outcomes, patches, posts, starting
 from orchestration.crashing import RUNS, resumed, rows, runs_of, scenario, wrongly_attributed
 
 from maia_async import Batch, JournalWriteFailed, Maia, Outcome, OutcomeState, SessionClosed, TriggerPolicy, journal_summary
-from maia_async.emulator import Emulator, Fault
+from maia_async.emulator import Emulator
 from maia_async.orchestration.journal import Ended, Intent, Started
 from maia_async.orchestration.journal.store import Store
 
@@ -25,17 +25,6 @@ SUCCESS, FAILED, CANCELLED = OutcomeState.SUCCESS, OutcomeState.FAILED, OutcomeS
 async def emulator() -> AsyncIterator[Emulator]:
     async with Emulator(scenario(latency_out=0.2)) as running:
         yield running
-
-
-@pytest.fixture
-async def maia(emulator: Emulator) -> AsyncIterator[Maia]:
-    async with emulator.client() as client:
-        yield client
-
-
-async def all_of(batch: Batch) -> list[Outcome]:
-    async with batch:
-        return [outcome async for outcome in batch]
 
 
 def by_row(outcomes: Any) -> dict[int, OutcomeState]:
@@ -49,7 +38,7 @@ async def test_stopped_by_a_failure_it_goes_on_with_what_was_not_sent_and_the_fa
     emulator: Emulator, maia: Maia, tmp_path: Path
 ) -> None:
     path, requests = tmp_path / "j.db", [*rows(1, ["fails"]), *rows(9)[1:]]
-    first = await all_of(Batch(maia.project(), requests, journal=path, max_running=2, on_failure="stop"))
+    first = await outcomes(Batch(maia.project(), requests, journal=path, max_running=2, on_failure="stop"))
     assert by_row(first)[0] is FAILED
     assert len(first) < 9
 
@@ -72,7 +61,7 @@ async def test_a_failure_of_a_run_that_is_awaited_again_stops_it(emulator: Emula
 
 async def test_cancelled_by_a_failure_its_cancelled_runs_stay_cancelled(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path, requests = tmp_path / "j.db", [*rows(1, ["fails"]), *rows(6, ["long"])[1:]]
-    first = await all_of(Batch(maia.project(), requests, journal=path, max_running=3, on_failure="cancel"))
+    first = await outcomes(Batch(maia.project(), requests, journal=path, max_running=3, on_failure="cancel"))
     ended = {row: state for row, state in by_row(first).items() if state is not OutcomeState.NOT_STARTED}
     assert ended == {0: FAILED, 1: CANCELLED, 2: CANCELLED}
 
@@ -103,7 +92,7 @@ async def test_told_to_stop_it_goes_on_with_runs_that_were_left(emulator: Emulat
 
 async def test_out_of_time_it_goes_on_with_runs_that_were_left(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    first = await all_of(Batch(maia.project(), rows(12), journal=path, max_running=4, timeout=RUNS + 1.5))
+    first = await outcomes(Batch(maia.project(), rows(12), journal=path, max_running=4, timeout=RUNS + 1.5))
     assert set(by_row(first).values()) == {SUCCESS, OutcomeState.LEFT_RUNNING}
     second = await resumed(emulator, path)
     assert set(by_row(second).values()) == {SUCCESS}
@@ -136,7 +125,7 @@ async def test_what_is_in_doubt_stays_so_when_the_client_is_closed_before_it_was
     emulator: Emulator, tmp_path: Path, steps: int
 ) -> None:
     """Its POST of the first process landed. NOT_STARTED, in the journal, would send it again; UNKNOWN would never look for it."""
-    emulator.control.add_fault(Fault(method="POST", path="**/pipeline-executions", kind="silence", landed=True, ends="SUCCESS"))
+    emulator.control.add_fault(starting(kind="silence", landed=True, ends="SUCCESS"))
     path, count = tmp_path / "j.db", 4
     requests = rows(count)
     async with emulator.client() as maia, Batch(maia.project(), requests, journal=path):
@@ -193,7 +182,7 @@ async def test_a_disk_that_fills_up_ends_it_and_room_lets_it_go_on(
     full(kind, number)
     batch = Batch(maia.project(), rows(count), journal=path, max_running=4)
     with pytest.raises(JournalWriteFailed, match="full"):
-        await all_of(batch)
+        await outcomes(batch)
     sent = posts(emulator)
     await asyncio.sleep(30)
     assert posts(emulator) == sent  # nothing is sent after it
@@ -220,7 +209,7 @@ async def test_a_disk_that_breaks_tells_sqlites_words(
 
     monkeypatch.setattr(Store, "_apply", broken)
     with pytest.raises(JournalWriteFailed, match="disk I/O error"):
-        await all_of(Batch(maia.project(), rows(12), journal=path, max_running=4))
+        await outcomes(Batch(maia.project(), rows(12), journal=path, max_running=4))
     monkeypatch.undo()
     assert set(by_row(await resumed(emulator, path)).values()) == {SUCCESS}
     assert runs_of(emulator) == Counter(str(row) for row in range(12))
@@ -230,10 +219,10 @@ async def test_a_disk_that_is_full_while_an_old_intent_is_renewed_keeps_the_post
     emulator: Emulator, maia: Maia, tmp_path: Path, full: Callable[[type, int], None]
 ) -> None:
     path = tmp_path / "j.db"
-    emulator.control.add_fault(Fault(method="POST", path="**/pipeline-executions", status=429, retry_after=60, times=1))
+    emulator.control.add_fault(starting(status=429, retry_after=60, times=1))
     full(Intent, 2)
     with pytest.raises(JournalWriteFailed):
-        await all_of(Batch(maia.project(), rows(1), journal=path))
+        await outcomes(Batch(maia.project(), rows(1), journal=path))
     assert emulator.control.executions() == []
     full(object, 0)
     assert by_row(await resumed(emulator, path, policies={"trigger": TriggerPolicy(settle=5)})) == {0: SUCCESS}

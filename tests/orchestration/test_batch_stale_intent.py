@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
+from orchestration.account import starting
+from orchestration.crashing import rows
+from orchestration.journal.kit import copied
 
-from maia_async import Batch, ExecutionRequest, OutcomeState, run_batch
-from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
-
-TRIGGERS = "**/pipeline-executions"
-ROWS = [ExecutionRequest(pipeline_name="a", environment_name="Environment-1", scalar_variables={"row": "0"})]
-
-
-def crash_image(path: Path, image: Path) -> None:
-    for suffix in ("", "-wal"):
-        if (part := Path(f"{path}{suffix}")).exists():
-            shutil.copy(part, f"{image}{suffix}")
+from maia_async import Batch, OutcomeState, run_batch
+from maia_async.emulator import Emulator, Pipeline, Scenario
 
 
 def delay(emulator: Emulator, why: str) -> None:
     if why == "no connection":
         emulator.control.refuse_connections(150)
     elif why == "429, tried again by the client":
-        emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, status=429, retry_after=110, landed=False, times=2))
+        emulator.control.add_fault(starting(status=429, retry_after=110, landed=False, times=2))
     elif why == "429, held by the batch":
-        emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, status=429, retry_after=200, landed=False, times=1))
+        emulator.control.add_fault(starting(status=429, retry_after=200, landed=False, times=1))
     else:
-        emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, kind="silence", landed=False, times=2))
+        emulator.control.add_fault(starting(kind="silence", landed=False, times=2))
 
 
 @pytest.mark.parametrize("why", ["no connection", "429, tried again by the client", "429, held by the batch", "sent again"])
 @pytest.mark.parametrize("later", [5, 100, 1000])
 @pytest.mark.parametrize("duration", [3, 2000])
 async def test_a_run_that_began_long_after_its_intent_is_found(tmp_path: Path, why: str, later: float, duration: float) -> None:
-    path, image = tmp_path / "journal.db", tmp_path / "image.db"
+    path = tmp_path / "journal.db"
     async with Emulator(Scenario.of(Pipeline(name="a", duration=duration))) as emulator:
         async with emulator.client() as maia:
             await maia.projects.list()
             delay(emulator, why)
-            emulator.control.add_fault(Fault(method="POST", path=TRIGGERS, kind="silence", landed=True, times=1))
-            async with Batch(maia.project(), ROWS, journal=path):
+            emulator.control.add_fault(starting(kind="silence", landed=True, times=1))
+            async with Batch(maia.project(), rows(1, "a"), journal=path):
                 while not emulator.control.executions():  # noqa: ASYNC110 - what is waited for happens on the server
                     await asyncio.sleep(1)
-                crash_image(path, image)  # as if it were killed now
+                image = copied(path, tmp_path / "image")  # as if it were killed now
             emulator.control.clear_faults()
         await asyncio.sleep(later)
         async with emulator.client() as maia:

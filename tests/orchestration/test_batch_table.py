@@ -18,11 +18,10 @@ from typing import Any
 import anyio
 import pytest
 from attrs import define, field
-from orchestration.account import Scripted, others, patches, posts, request, scenario
+from orchestration.account import others, patches, posts, request, scenario, starting
 
 from maia_async import Batch, ExecutionRequest, Maia, RetryPolicy, SessionClosed, StaticToken, Unauthorized, WaitTimeout
-from maia_async.emulator import Emulator
-from maia_async.emulator.exchange import Reply
+from maia_async.emulator import Emulator, Fault
 from maia_async.orchestration.batch.rules import Runs, on_leaving
 
 LEFT = ["LEFT_RUNNING", "NOT_STARTED", "LEFT_RUNNING", "LEFT_RUNNING"]
@@ -74,7 +73,7 @@ async def play(
             yield row
 
     async with Emulator(scenario()) as emulator:
-        Scripted(emulator, late=lambda pipeline: answer_at if pipeline == "slow answer" else 0.0)
+        emulator.control.add_fault(starting("slow answer", delay=answer_at))
         emulator.control.add_execution("short", duration=20, execution_tag="tagged")
         emulator.control.add_token("static-token")
         before = asyncio.all_tasks()
@@ -329,34 +328,14 @@ async def test_a_run_that_ended_just_before_its_cancel_is_reported_as_what_it_is
 async def test_a_cancel_without_a_usable_answer_is_sent_again_while_ends_are_awaited(caplog: pytest.LogCaptureFixture) -> None:
     rows = [request("long")] * 3
     async with Emulator(scenario()) as emulator, emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
-        refused = Refused(emulator, times=6)
+        refused = emulator.control.add_fault(Fault(method="PATCH", status=502, times=6))
         async with Batch(maia.project(), rows, on_cancel="confirm") as batch:
             await anyio.sleep(5)
 
         assert [outcome.state.value for outcome in batch.report().outcomes] == ["CANCELLED"] * 3
-        assert refused.times == 0
+        assert emulator.control.fault(refused).hits == 6
         assert len(patches(emulator)) == 9
     assert sum("trying again" in message for message in caplog.messages) == 3  # once for each run
-
-
-@define(eq=False)
-class Refused:
-    """Answers so many PATCHes with 502, unread."""
-
-    emulator: Emulator
-    times: int
-
-    def __attrs_post_init__(self) -> None:
-        self.emulator.control._service.faults.rules.append(self)
-
-    async def before(self, asked: Any) -> Reply | None:
-        if asked.method != "PATCH" or not self.times:
-            return None
-        self.times -= 1
-        return Reply(502, None)
-
-    async def after(self, asked: Any, reply: Reply) -> Reply | None:
-        return None
 
 
 @pytest.mark.parametrize("runs", Runs)

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
-from orchestration.account import Scripted, ours, outcomes, patches, posts, request, scenario, states
+from orchestration.account import EndsFirst, ours, outcomes, patches, posts, request, scenario, starting, states
 
 from maia_async import (
     Batch,
@@ -26,8 +26,7 @@ from maia_async import (
     Unauthorized,
     run_batch,
 )
-from maia_async.emulator import Emulator
-from maia_async.emulator.exchange import Reply
+from maia_async.emulator import Emulator, Fault
 
 CANNOT_CONNECT = RetryPolicy(max_tries=2, base=0.1, cap=0.1)
 
@@ -91,7 +90,7 @@ async def test_each_refusal_of_the_api_is_rejected_with_its_error(emulator: Emul
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 418, 422])
 async def test_any_definite_refusal_is_rejected_and_sent_once(emulator: Emulator, maia: Maia, status: int) -> None:
-    Scripted(emulator, instead=lambda: Reply(status, {"title": "no"}))
+    emulator.control.add_fault(starting(status=status))
 
     (outcome,) = await outcomes(Batch(maia.project(), [request()]))
 
@@ -102,7 +101,7 @@ async def test_any_definite_refusal_is_rejected_and_sent_once(emulator: Emulator
 
 
 async def test_a_run_whose_answer_is_lost_is_found_in_the_list(emulator: Emulator, maia: Maia) -> None:
-    Scripted(emulator, lost=lambda pipeline: pipeline == "good")
+    emulator.control.add_fault(starting("good", status=502, landed=True))
 
     found = await outcomes(Batch(maia.project(), [request("good"), request("short"), request("good")]))
 
@@ -111,7 +110,7 @@ async def test_a_run_whose_answer_is_lost_is_found_in_the_list(emulator: Emulato
 
 
 async def test_an_answer_that_is_lost_is_unknown_when_the_rows_cannot_be_told_apart(emulator: Emulator, maia: Maia) -> None:
-    Scripted(emulator, lost=lambda pipeline: pipeline == "good")
+    emulator.control.add_fault(starting("good", status=502, landed=True))
     days = [request("good", scalar_variables={"day": day}) for day in ("monday", "tuesday")]
 
     found = await outcomes(Batch(maia.project(), [days[0], request("short"), days[1]]))
@@ -125,9 +124,7 @@ async def test_an_answer_that_is_lost_is_unknown_when_the_rows_cannot_be_told_ap
 
 
 async def test_a_trigger_that_is_refused_with_401_and_a_fresh_token_ends_the_batch(emulator: Emulator, maia: Maia) -> None:
-    fine = [True]
-    Scripted(emulator, instead=lambda: None if fine.pop() else Reply(401, None))
-    fine[:] = [False] * 100 + [True]
+    emulator.control.add_fault(starting(skip=1, status=401))
     batch = Batch(maia.project(), (request("long") for _ in itertools.count()), max_running=1000)
 
     with pytest.raises(Unauthorized):
@@ -206,14 +203,7 @@ async def test_a_failure_cancels_every_other_run_on_the_server(emulator: Emulato
 
 
 async def test_runs_that_cannot_be_cancelled_are_left_and_said_so(emulator: Emulator, maia: Maia, caplog: pytest.LogCaptureFixture) -> None:
-    class RefusesToCancel:
-        async def before(self, asked: Any) -> Reply | None:
-            return Reply(403, None) if asked.method == "PATCH" else None
-
-        async def after(self, asked: Any, reply: Reply) -> Reply | None:
-            return None
-
-    emulator.control._service.faults.rules.append(RefusesToCancel())
+    emulator.control.add_fault(Fault(method="PATCH", status=403))
     batch = Batch(maia.project(), [request("long"), request("fails")], on_failure="cancel")
 
     found = await outcomes(batch)
@@ -229,17 +219,8 @@ async def test_runs_that_cannot_be_cancelled_are_left_and_said_so(emulator: Emul
 async def test_a_run_that_ends_while_its_cancel_is_under_way_is_what_it_is_and_the_warning_says_so(
     emulator: Emulator, maia: Maia, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    class HasEnded:
-        async def before(self, asked: Any) -> Reply | None:
-            if asked.method != "PATCH":
-                return None
-            emulator.control.finish(asked.path.rsplit("/", 1)[-1])
-            return Reply(status, None)
-
-        async def after(self, asked: Any, reply: Reply) -> Reply | None:
-            return None
-
-    emulator.control._service.faults.rules.append(HasEnded())
+    emulator.control.set_readings(patch_finished=status)
+    EndsFirst(emulator)
 
     report = await run_batch(maia.project(), [request("long"), request("fails")], on_failure="cancel")
 
@@ -250,16 +231,7 @@ async def test_a_run_that_ends_while_its_cancel_is_under_way_is_what_it_is_and_t
 
 @pytest.mark.parametrize("way", ["failure", "leaving"])
 async def test_cancels_that_get_no_answer_do_not_hold_up_the_end(emulator: Emulator, maia: Maia, now: Any, way: str) -> None:
-    class Stalls:
-        async def before(self, asked: Any) -> Reply | None:
-            if asked.method == "PATCH":
-                await anyio.sleep(10_000)
-            return None
-
-        async def after(self, asked: Any, reply: Reply) -> Reply | None:
-            return None
-
-    emulator.control._service.faults.rules.append(Stalls())
+    emulator.control.add_fault(Fault(method="PATCH", kind="silence"))
     rows = [request("long")] * 49 + [request("fails")]
     batch = Batch(maia.project(), rows, on_failure="cancel" if way == "failure" else "continue", on_cancel="cancel")
     async with batch:
@@ -310,11 +282,9 @@ async def test_a_stop_signal_that_raises_ends_the_batch_with_its_error(emulator:
             await anyio.sleep(3)
             raise LookupError("no such queue")
 
-    Scripted(
-        emulator,
-        late=lambda pipeline: {"slow answer": 8.0, "stubborn": 100.0}.get(pipeline, 0.0),
-        lost=lambda pipeline: pipeline == "good",
-    )
+    emulator.control.add_fault(starting("slow answer", delay=8))
+    emulator.control.add_fault(starting("stubborn", delay=100))
+    emulator.control.add_fault(starting("good", tag="maia-async-*", status=502, landed=True))
     emulator.control.add_execution("long", duration=1000, execution_tag="taken")
     rows = [request("long"), request("slow answer"), request("stubborn"), request("good"), request(execution_tag="taken")]
     batch = Batch(maia.project(), rows, stop_signal=Raises(), on_conflict="wait")

@@ -9,8 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from aiohttp import web
-from attrs import define, field
+from orchestration.account import EndsFirst, ours
 
 from maia_async import (
     ConnectFailed,
@@ -24,8 +23,7 @@ from maia_async import (
     ServerError,
     WaitTimeout,
 )
-from maia_async.emulator import Emulator, Pipeline, Scenario
-from maia_async.emulator.exchange import Reply
+from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 from maia_async.errors import (
     BadRequest,
     Conflict,
@@ -52,29 +50,9 @@ async def emulator() -> AsyncIterator[Emulator]:
         yield running
 
 
-@define(eq=False)
-class Patches:
-    """What becomes of PATCHes: `instead` of being looked at, or `after_it`; each is used up. `end` ends the run first."""
-
-    emulator: Emulator
-    instead: list[Reply] = field(factory=list)
-    after_it: list[Reply] = field(factory=list)
-    end: str | None = None
-    delay: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        self.emulator.control._service.faults.rules.append(self)
-
-    async def before(self, asked: web.BaseRequest) -> Reply | None:
-        if asked.method != "PATCH":
-            return None
-        await anyio.sleep(self.delay)
-        if self.end is not None:
-            self.emulator.control.finish(asked.path.rsplit("/", 1)[-1], self.end)
-        return self.instead.pop(0) if self.instead else None
-
-    async def after(self, asked: web.BaseRequest, reply: Reply) -> Reply | None:
-        return self.after_it.pop(0) if asked.method == "PATCH" and self.after_it else None
+def patched(emulator: Emulator, **fields: Any) -> None:
+    """Have this become of PATCHes."""
+    emulator.control.add_fault(Fault(method="PATCH", **fields))
 
 
 def sent(emulator: Emulator) -> int:
@@ -83,10 +61,6 @@ def sent(emulator: Emulator) -> int:
 
 def status(emulator: Emulator) -> str:
     return emulator.control.executions()[0].status
-
-
-def ours() -> list[str]:
-    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("maia_async")]
 
 
 async def start(maia: Maia, pipeline: str = "long") -> PipelineExecution:
@@ -133,7 +107,7 @@ async def test_a_success_that_crosses_the_cancel_is_a_success_and_is_seen_at_onc
 ) -> None:
     """At the age of this run the watcher would look again after half a minute."""
     emulator.control.set_readings(patch_finished=refusal)
-    Patches(emulator, end="SUCCESS")
+    EndsFirst(emulator)
     execution = await start(maia)
     begun = now()
 
@@ -145,7 +119,7 @@ async def test_a_success_that_crosses_the_cancel_is_a_success_and_is_seen_at_onc
 
 
 async def test_a_failure_that_crosses_the_cancel_is_a_failure(emulator: Emulator, maia: Maia) -> None:
-    Patches(emulator, end="FAILED")
+    EndsFirst(emulator, "FAILED")
     with pytest.raises(ExecutionFailed):
         await (await start(maia)).wait(3, on_timeout="confirm")
 
@@ -164,7 +138,7 @@ async def test_row_timeout_confirm_gives_up_on_a_run_that_does_not_stop(emulator
 
 async def test_a_cancel_that_is_already_under_way_is_awaited(emulator: Emulator, maia: Maia) -> None:
     execution = await start(maia)
-    Patches(emulator, instead=[Reply(409, {"title": "is cancelling"})])
+    patched(emulator, status=409, times=1)
     emulator.control.set_status(execution.id, "CANCELLING")
 
     async def later() -> None:
@@ -184,7 +158,7 @@ async def test_a_cancel_that_is_already_under_way_is_awaited(emulator: Emulator,
 async def test_a_refused_cancel_of_a_run_that_goes_on_is_the_cause_and_is_not_awaited(
     emulator: Emulator, maia: Maia, now: Any, answer: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Patches(emulator, instead=[Reply(answer, {"title": "no"})] * 9)
+    patched(emulator, status=answer)
     execution = await start(maia)
     begun = now()
     with pytest.raises(WaitTimeout) as caught:
@@ -196,7 +170,8 @@ async def test_a_refused_cancel_of_a_run_that_goes_on_is_the_cause_and_is_not_aw
 
 
 async def test_a_patch_without_a_usable_answer_is_sent_again(emulator: Emulator, maia: Maia, caplog: pytest.LogCaptureFixture) -> None:
-    Patches(emulator, instead=[Reply(502, None), Reply(503, None)])
+    patched(emulator, status=502, times=1)
+    patched(emulator, status=503, times=1)
     details = await (await start(maia)).wait(3, check=False, on_timeout="confirm")
     assert details.status is ExecutionStatus.CANCELLED
     assert sent(emulator) == 3
@@ -204,7 +179,7 @@ async def test_a_patch_without_a_usable_answer_is_sent_again(emulator: Emulator,
 
 
 async def test_a_patch_that_landed_and_whose_answer_was_lost_is_no_failure(emulator: Emulator, maia: Maia) -> None:
-    Patches(emulator, after_it=[Reply(504, None)])
+    patched(emulator, status=504, landed=True, times=1)
     details = await (await start(maia)).wait(3, check=False, on_timeout="confirm")
     assert details.status is ExecutionStatus.CANCELLED
 
@@ -212,7 +187,7 @@ async def test_a_patch_that_landed_and_whose_answer_was_lost_is_no_failure(emula
 async def test_patches_that_are_never_answered_usably_end_after_10_seconds_and_the_run_is_awaited(
     emulator: Emulator, maia: Maia, now: Any
 ) -> None:
-    Patches(emulator, instead=[Reply(502, None)] * 1000)
+    patched(emulator, status=502)
     execution = await start(maia)
     begun = now()
     with pytest.raises(WaitTimeout) as caught:
@@ -224,7 +199,7 @@ async def test_patches_that_are_never_answered_usably_end_after_10_seconds_and_t
 
 
 async def test_without_confirm_a_patch_has_the_tries_of_every_request_and_no_more(emulator: Emulator) -> None:
-    Patches(emulator, instead=[Reply(502, None)] * 1000)
+    patched(emulator, status=502)
     async with emulator.client(retry=RetryPolicy(max_tries=2)) as maia:
         with pytest.raises(WaitTimeout):
             await (await start(maia)).wait(3, on_timeout="cancel")
@@ -232,7 +207,7 @@ async def test_without_confirm_a_patch_has_the_tries_of_every_request_and_no_mor
 
 
 async def test_with_confirm_a_patch_is_tried_beyond_those(emulator: Emulator) -> None:
-    Patches(emulator, instead=[Reply(502, None)] * 2)
+    patched(emulator, status=502, times=2)
     async with emulator.client(retry=RetryPolicy(max_tries=1)) as maia:
         with pytest.raises(ExecutionCancelled):
             await (await start(maia)).wait(3, on_timeout="confirm")
@@ -313,7 +288,7 @@ async def test_a_scope_of_the_callers_is_as_good_as_a_cancellation(emulator: Emu
 
 
 async def test_a_refused_cancel_lets_the_cancellation_go_on_at_once(emulator: Emulator, maia: Maia) -> None:
-    Patches(emulator, instead=[Reply(403, None)])
+    patched(emulator, status=403)
     assert await cancelled(await start(maia), on_cancel="confirm") < 1
     assert status(emulator) == "RUNNING"
 
@@ -351,7 +326,7 @@ async def test_a_cancellation_during_the_confirm_of_a_timeout_follows_on_cancel_
 
 
 async def test_a_cancellation_during_the_patch_of_a_timeout_comes_after_it(emulator: Emulator, maia: Maia) -> None:
-    Patches(emulator, delay=4)
+    patched(emulator, delay=4)
     assert await cancelled(await start(maia), timeout=3, on_timeout="confirm") == pytest.approx(2, abs=0.5)
     assert sent(emulator) == 1
     assert status(emulator) in {"CANCELLING", "CANCELLED"}

@@ -166,7 +166,6 @@ def execution_of(account: Any) -> str:
 # Types.
 
 OBJECT = st.sampled_from(["_type", "__class__", "__reduce__", "__init__", "py/object", "$type", "@type", "kind", "__dict__", "result"])
-PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
 HOSTILE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["os.system", "builtins.eval", "subprocess.Popen"]),
     lambda inner: (

@@ -45,6 +45,7 @@ def test_a_second_open_in_this_process_is_refused_and_the_sibling_goes_with_the_
 def test_a_lock_file_that_stayed_behind_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / "j.db.lock").write_text("123\n")
     Lock(str(tmp_path / "j.db")).release()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_process_holds_it_until_it_is_killed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A Maia that loses answers to triggers: the one place where these tests script faults, and how they look at the server from outside."""
+"""A Maia that loses answers to triggers, request by request, and how these tests look at the server from outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import web
 from attrs import define, field
 
 from maia_async import ExecutionRequest, Maia, MaiaError, TriggerPolicy
-from maia_async.emulator import Emulator, Pipeline, Scenario
+from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 from maia_async.emulator.control import ServerRun
 from maia_async.emulator.exchange import Reply
 from maia_async.policies import Timeouts
@@ -29,7 +29,7 @@ TAKES = {"504": 0.0, "500": 0.0, "reset": 0.0, "slow": TIMEOUT}
 class Lossy:
     """Loses the answers of POSTs that start runs. `hits` is asked with the number of the request (0 is the first), and how often it came.
 
-    landed: the request is carried out before. ends: such a run is over at once. list_fails: asked before each read of the list.
+    landed: the request is carried out before. ends: such a run is over at once. It is a hook, because no `Fault` knows a request again.
     """
 
     emulator: Emulator
@@ -37,8 +37,6 @@ class Lossy:
     landed: bool = True
     ends: bool = False
     hits: Callable[[int, int], bool] = lambda number, time: time == 0
-    list_fails: Callable[[], int | None] = lambda: None
-    shown: Callable[[str], str] | None = None
     numbers: dict[str, list[int]] = field(factory=dict)  # of each request: its number, and how often it came
     at: list[float] = field(factory=list)
     _now: dict[int, bool] = field(factory=dict)
@@ -47,9 +45,6 @@ class Lossy:
         self.emulator.control._service.faults.rules.append(self)
 
     async def before(self, asked: web.BaseRequest) -> Reply | None:
-        if asked.method == "GET" and asked.path.endswith("/v1/pipeline-executions"):
-            status = self.list_fails()
-            return None if status is None else Reply(status, None)
         if asked.method != "POST" or not asked.path.endswith("/pipeline-executions"):
             return None
         body = json.loads(await asked.read())
@@ -63,10 +58,6 @@ class Lossy:
         return await self._lose(asked) if hit and not self.landed else None
 
     async def after(self, asked: web.BaseRequest, reply: Reply) -> Reply | None:
-        if self.shown is not None and asked.path.endswith("/v1/pipeline-executions"):
-            for row in reply.payload["results"]:
-                row["pipelineName"] = self.shown(row["pipelineName"])
-            return reply
         if not self._now.pop(id(asked), False) or not self.landed:
             return None
         if self.ends and isinstance(reply.payload, dict) and "pipelineExecutionId" in reply.payload:
@@ -125,6 +116,11 @@ async def execute_all(maia: Maia, rows: list[ExecutionRequest]) -> list[str | Ma
 def own_runs(emulator: Emulator) -> list[ServerRun]:
     """The runs that these tests' client started: those of others were not triggered with an agent of the environment."""
     return [run for run in emulator.control.executions() if run.agent_id is not None]
+
+
+def listing(**fields: Any) -> Fault:
+    """A fault of reads of the list."""
+    return Fault(method="GET", path="**/v1/pipeline-executions", **fields)
 
 
 def looks(emulator: Emulator) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from orchestration.account import ours
+from orchestration.account import ours, starting
 from orchestration.trigger.lossy import (
     ENVIRONMENT,
     LOSSES,
@@ -19,6 +19,7 @@ from orchestration.trigger.lossy import (
     client,
     execute,
     execute_all,
+    listing,
     looks,
     own_runs,
     request,
@@ -267,7 +268,9 @@ async def test_a_request_that_was_given_up_is_not_forgotten_when_the_next_is_loo
 
 async def test_a_list_that_fails_for_a_while_is_tried_again(emulator: Emulator, maia: Maia, now: Now) -> None:
     start = now()
-    Lossy(emulator, list_fails=lambda: 503 if now() - start < 40 else None)
+    Lossy(emulator)
+    emulator.control.add_fault(listing(status=503))
+    asyncio.get_running_loop().call_later(40, emulator.control.clear_faults)
     found = await execute(maia, LOAD)
     assert isinstance(found, str)
     assert 40 <= now() - start < 46
@@ -277,7 +280,8 @@ async def test_a_list_that_fails_for_a_while_is_tried_again(emulator: Emulator, 
 async def test_a_list_that_goes_on_failing_is_unknown_and_nothing_is_sent(
     emulator: Emulator, now: Now, unreachable: float, seconds: float
 ) -> None:
-    lossy = Lossy(emulator, landed=False, list_fails=lambda: 503)
+    lossy = Lossy(emulator, landed=False)
+    emulator.control.add_fault(listing(status=503))
     async with client(emulator, poll=PollPolicy(max_unreachable=unreachable)) as maia:
         start = now()
         found = await execute(maia, LOAD)
@@ -291,7 +295,8 @@ async def test_a_list_that_goes_on_failing_is_unknown_and_nothing_is_sent(
 
 @pytest.mark.parametrize("status", [403, 404, 501])
 async def test_a_list_that_is_refused_is_unknown_at_settle(emulator: Emulator, maia: Maia, now: Now, status: int) -> None:
-    lossy = Lossy(emulator, landed=False, list_fails=lambda: status)
+    lossy = Lossy(emulator, landed=False)
+    emulator.control.add_fault(listing(status=status))
     start = now()
     found = await execute(maia, LOAD)
     assert isinstance(found, TriggerOutcomeUnknown)
@@ -378,13 +383,15 @@ async def test_a_name_that_the_servers_filter_does_not_find_is_found_without_it(
 
 
 async def test_the_spelling_of_a_server_is_learned_from_a_run_of_ours(emulator: Emulator, maia: Maia) -> None:
-    Lossy(emulator, hits=lambda number, time: number == 1, shown=lambda name: f"daily/{name}.orch.yaml")
+    Lossy(emulator, hits=lambda number, time: number == 1)
+    emulator.control.add_fault(listing(put={"results.*.pipelineName": "daily/load.orch.yaml"}))
     known, found = await execute_all(maia, [LOAD, LOAD])
     assert {run.id for run in own_runs(emulator)} == {known, found}
 
 
 async def test_a_spelling_that_nothing_explains_is_unknown(emulator: Emulator, maia: Maia) -> None:
-    lossy = Lossy(emulator, shown=lambda name: f"daily/{name}.orch.yaml")
+    lossy = Lossy(emulator)
+    emulator.control.add_fault(listing(put={"results.*.pipelineName": "daily/load.orch.yaml"}))
     found = await execute(maia, LOAD)
     assert isinstance(found, TriggerOutcomeUnknown)
     assert found.candidates == tuple(run.id for run in own_runs(emulator))
@@ -461,18 +468,9 @@ async def test_new_posts_of_a_lane_in_doubt_wait_and_can_be_taken_back(emulator:
 
 async def test_posts_that_are_out_are_awaited_before_anything_is_concluded(emulator: Emulator, maia: Maia, now: Now) -> None:
     """The second answer takes 18 s: its run is ours, though the list shows it long before."""
-    lossy = Lossy(emulator, hits=lambda number, time: number == 0)
+    Lossy(emulator, hits=lambda number, time: number == 0)
+    emulator.control.add_fault(starting(skip=1, times=1, delay=18))
     start = now()
-
-    class SlowSecond:
-        async def before(self, asked: Any) -> None:
-            return None
-
-        async def after(self, asked: Any, reply: Any) -> None:
-            if len(lossy.at) == 2 and asked.method == "POST":
-                await anyio.sleep(18)
-
-    emulator.control._service.faults.rules.append(SlowSecond())
     found = await execute_all(maia, [request(scalar_variables={"n": "1"}), request(scalar_variables={"n": "2"})])
 
     assert [run.id for run in own_runs(emulator)] == found
