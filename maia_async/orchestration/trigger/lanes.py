@@ -4,10 +4,12 @@ A lane is touched thousands of times a second: a look-up in a dict and a counter
 exists only while something is in doubt.
 
     what                       kept
-    an id of ours              for 30 minutes: 10 more than others' runs are looked back for; at most 50,000 in a lane
+    an id of ours              for 30 minutes, and until the next clearing: 10 more than others' runs are looked back for; 50,000 in a lane
     a request that was given   the same 30 minutes: its run may still show, and must not be taken for another's
       up in doubt
-    a lane without any         until there are twice as many lanes as had something at the last clearing
+    a lane without any         until the next clearing
+
+All are cleared by the first POST in any half hour, and when there are twice as many lanes as had something at the last clearing.
 """
 
 from __future__ import annotations
@@ -208,14 +210,18 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[LaneKey, Lane] = {}
-        self._clear_at = 256
+        self._clear_at = 256  # lanes
+        self._clear_by = -float("inf")  # the loop's time
 
     def of(self, key: LaneKey) -> Lane:
         """The lane, made when there is none."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._clear_by:
+            self._clear(now)
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= self._clear_at:
-                self._clear()
+                self._clear(now)
             lane = self._lanes[key] = Lane(LaneName(project=key[0], environment=key[1], pipeline=key[2]))
         return lane
 
@@ -230,13 +236,12 @@ class Lanes:
         """Whether the id with this key is ours, in whatever lane."""
         return any(key in lane.known for lane in self._lanes.values())
 
-    def _clear(self) -> None:
-        now = asyncio.get_running_loop().time()
+    def _clear(self, now: float) -> None:
         for key, lane in list(self._lanes.items()):
             lane.prune(now)
             if lane.is_empty:
                 del self._lanes[key]
-        self._clear_at = max(256, 2 * len(self._lanes))
+        self._clear_at, self._clear_by = max(256, 2 * len(self._lanes)), now + MEMORY
 
 
 def key_of(project_id: str, request: ExecutionRequest) -> LaneKey:

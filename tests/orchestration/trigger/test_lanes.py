@@ -12,13 +12,12 @@ from orchestration.trigger.lossy import request
 from maia_async import AUTO
 from maia_async.models.request import is_auto_tag
 from maia_async.orchestration.trigger import lanes
-from maia_async.orchestration.trigger.lanes import MEMORY, Case, Lane, Lanes, key_of, sameness
-
-KEY = key_of("p", request())
+from maia_async.orchestration.trigger.evidence import LaneName
+from maia_async.orchestration.trigger.lanes import MEMORY, Case, Lane, Lanes, sameness
 
 
 def lane() -> Lane:
-    return Lanes().of(KEY)
+    return Lane(LaneName(project="p", environment="e", pipeline="a"))
 
 
 def case(**fields: Any) -> Case:
@@ -57,6 +56,24 @@ async def test_lanes_in_which_nothing_is_known_any_more_are_dropped() -> None:
         every.of(("p", "e", f"new {number}")).know("id", MEMORY, MEMORY)
     assert 100 <= len(every) < 120
     assert every.of(("p", "e", "busy")) is busy
+
+
+async def test_what_is_too_old_in_any_lane_goes_with_the_first_post_of_any_half_hour() -> None:
+    every = Lanes()
+    busy = every.of(("p", "e", "busy"))
+    for number in range(10):
+        busy.know(f"id {number}", 0.0, 0.0)
+    await anyio.sleep(MEMORY - 1)
+    busy.know("young", MEMORY - 1, MEMORY - 1)
+    every.of(("p", "e", "another"))
+    assert len(busy.known) == 11
+    await anyio.sleep(2)
+    every.of(("p", "e", "another"))
+    assert list(busy.known) == ["young"]
+    await anyio.sleep(2 * MEMORY)
+    another = every.of(("p", "e", "another"))
+    assert len(every) == 1
+    assert every.of(("p", "e", "another")) is another
 
 
 async def test_the_window_begins_before_the_first_of_the_requests_in_doubt() -> None:
