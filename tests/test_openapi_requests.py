@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import pytest
-from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.paths.exceptions import PathNotFound
 from openapi_core.testing import MockRequest
+from openapi_file import openapi
 from werkzeug.datastructures import ImmutableMultiDict
 
 from maia_async import ExecutionRequest, Maia, errors, run_batch
@@ -21,7 +20,6 @@ from maia_async.clock import utc_now
 from maia_async.emulator import Emulator, Outcome, Pipeline, Readings, Scenario, Step
 from maia_async.emulator.requestlog import LoggedRequest
 
-OPENAPI: Final = OpenAPI.from_file_path(str(Path(__file__).parent / "maia-openapi.yaml"))
 HOST: Final = "https://eu1.api.matillion.com"
 TOKEN: Final = "/oauth/dpc/token"
 # The file lists these two as known operations without a schema: nothing about them can be checked.
@@ -44,7 +42,7 @@ def as_request(seen: LoggedRequest) -> MockRequest:
 def judged(seen: LoggedRequest) -> str:
     """What the request was checked against: "operation", or "undescribed"; raises OpenAPIError when it fits nothing."""
     try:
-        OPENAPI.validate_request(as_request(seen))
+        openapi().validate_request(as_request(seen))
     except PathNotFound:
         if seen.path.rsplit("/", 1)[1] not in UNDESCRIBED:
             raise

@@ -12,7 +12,11 @@ from orchestration.stepping import Played, Use, every_step, play
 from maia_async import Batch, ExecutionStatus, SessionClosed
 
 ROWS = [request("takes 1"), request("long"), request("instant"), request("disabled"), request("takes 1")]
-AGAIN = pytest.mark.parametrize("again_after", [None, 1, 5], ids=["once", "again at once", "again 5 later"])
+AGAIN = pytest.mark.parametrize(
+    "again_after",
+    [None, pytest.param(1, marks=pytest.mark.long), pytest.param(5, marks=pytest.mark.long)],
+    ids=["once", "again at once", "again 5 later"],
+)
 
 
 def check(use: Use, again_after: int | None) -> dict[str, int]:

@@ -170,7 +170,7 @@ class Crashing(RuleBasedStateMachine):
 
 schema_pages: list[int] = []
 TestCrashing = Crashing.TestCase
-TestCrashing.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestCrashing.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 
 
 def test_a_torn_write_is_torn() -> None:

@@ -15,7 +15,7 @@ from orchestration.trigger.lossy import Lossy
 from maia_async import Maia, SessionClosed, TriggerOutcomeUnknown, TriggerPolicy
 
 FATES = pytest.mark.parametrize("landed", [True, False], ids=["landed", "not landed"])
-AGAIN = pytest.mark.parametrize("again_after", [None, 2], ids=["once", "again 2 later"])
+AGAIN = pytest.mark.parametrize("again_after", [None, pytest.param(2, marks=pytest.mark.long)], ids=["once", "again 2 later"])
 
 
 def client(played: Played) -> Maia:
