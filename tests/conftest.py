@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from virtual_time import VirtualLoop
 
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
+settings.register_profile(
+    "suite", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+)
 settings.load_profile("suite")
 
 

@@ -302,6 +302,7 @@ async def test_one_timer_at_most_and_none_when_nobody_waits() -> None:
     assert it.queued == 0
 
 
+@pytest.mark.long
 async def test_thousands_of_queued_acquires_are_served_in_order() -> None:
     it = governor(None, max_in_flight=50)
     order: list[int] = []
@@ -359,7 +360,7 @@ async def test_no_lane_starves_under_saturated_demand(requests: int, lanes: list
     assert {lane: counts[lane] / total for lane in least if counts[lane] / total < least[lane] * 0.97} == {}
 
 
-@pytest.mark.parametrize("refused_at", [None, 100.0])
+@pytest.mark.parametrize("refused_at", [pytest.param(None, marks=pytest.mark.long), 100.0])
 async def test_a_cancel_leaves_at_once_while_fewer_than_forty_left_in_the_last_minute(refused_at: float | None) -> None:
     it = governor()
     waits: list[float] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,12 @@ def imports_of(module: str, source: str, modules: set[str]) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child, typed=typed or guarded, lazy=lazy or guarded or inside)
 
-    yield from walk(ast.parse(source), typed=False, lazy=False)
+    yield from walk(parsed(source), typed=False, lazy=False)
+
+
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def wrong_edge(edge: Import) -> bool:
@@ -127,7 +133,7 @@ def inside(edges: Iterator[Import]) -> list[Import]:
 
 def used_names(source: str) -> Iterator[tuple[str, int]]:
     """Every dotted name in `source`, with import aliases resolved."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     real: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -195,7 +201,7 @@ def test_what_one_place_owns_is_used_nowhere_else() -> None:
 
 
 def test_every_module_says_what_it_promises_and_none_is_long() -> None:
-    first = {module: (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0] for module, source in SOURCES.items()}
+    first = {module: (ast.get_docstring(parsed(source)) or "").partition("\n")[0] for module, source in SOURCES.items()}
     assert [module for module, line in first.items() if len(line) <= 20] == []
     assert [module for module, source in SOURCES.items() if len(source.splitlines()) > MOST_LINES] == []
 

@@ -11,7 +11,7 @@ from outage_load import OUTAGES, Steady, live
 LOAD = Steady(running=10, waits=40, streams=10, callers=40)
 
 
-@pytest.mark.parametrize("outage", [pytest.param(each, marks=[] if each in {"silence", "token"} else pytest.mark.long) for each in OUTAGES])
+@pytest.mark.parametrize("outage", [pytest.param(each, marks=[] if each == "silence" else pytest.mark.long) for each in OUTAGES])
 async def test_in_an_outage_a_client_sends_a_trickle_and_comes_back_as_it_was(outage: str) -> None:
     lived = await live(LOAD, outage, before=6, minutes=4, after=3)
     normal = lived.normal(3)

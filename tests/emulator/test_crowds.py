@@ -139,6 +139,7 @@ async def test_crowds_that_make_no_sense_are_refused(api: Any, wrong: dict[str, 
     assert api.emulator.control.executions() == []
 
 
+@pytest.mark.long
 async def test_lists_of_a_hundred_thousand_go_through_the_door(api: Any) -> None:
     async def told(path: str, body: bytes) -> Any:
         return await api.door("POST", path, data=io.BytesIO(body))

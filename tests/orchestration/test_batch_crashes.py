@@ -146,7 +146,7 @@ ROW = st.tuples(st.booleans(), st.none() | st.sampled_from(sorted(TROUBLES)))
 KILLS = st.lists(st.tuples(st.floats(0, 40), st.sampled_from([0.0, 3.0, 90.0, 4000.0])), max_size=4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(drawn=st.lists(ROW, min_size=1, max_size=8), lanes=st.integers(1, 3), kills=KILLS, sized=st.booleans())
 def test_killed_and_unlucky_at_random(drawn: list[tuple[bool, str | None]], lanes: int, kills: Any, sized: bool) -> None:
     """Without a tag what did not land cannot be told from what is not shown yet; every other doubt is resolved."""

@@ -94,6 +94,7 @@ def test_a_batch_that_is_cancelled_at_any_step_is_resumed_to_one_run_for_each_re
         assert cancelled_at(at, tmp_path / str(step), options, faults)[1] == "", f"cancelled at steps {at}"
 
 
+@pytest.mark.long
 def test_entering_that_is_cancelled_at_any_step_leaves_a_journal_that_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inline(monkeypatch)
     for step in range(1, 30):

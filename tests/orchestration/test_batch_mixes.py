@@ -186,7 +186,7 @@ async def _check(mix: Mix) -> None:
     assert unknown or most <= mix.options["max_running"] + 1  # one more is the foreign run that holds the tag
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(mixes)
 def test_whatever_happens_every_request_has_one_outcome_and_every_run_is_handed_over(mix: Mix) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

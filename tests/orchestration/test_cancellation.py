@@ -12,9 +12,11 @@ from orchestration.stepping import Played, Use, every_step, play
 from maia_async import Batch, ExecutionStatus, SessionClosed
 
 ROWS = [request("takes 1"), request("long"), request("instant"), request("disabled"), request("takes 1")]
+# What the suite does not play is among the long tests.
+LONG = pytest.mark.long
 AGAIN = pytest.mark.parametrize(
     "again_after",
-    [None, pytest.param(1, marks=pytest.mark.long), pytest.param(5, marks=pytest.mark.long)],
+    [None, pytest.param(1, marks=LONG), pytest.param(5, marks=LONG)],
     ids=["once", "again at once", "again 5 later"],
 )
 
@@ -61,7 +63,7 @@ def test_several_executes_in_one_task_group(again_after: int | None) -> None:
 
 
 @AGAIN
-@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
+@pytest.mark.parametrize("on_cancel", ["leave", "cancel", pytest.param("confirm", marks=LONG)])
 def test_wait(on_cancel: Any, again_after: int | None) -> None:
     async def use(played: Played) -> None:
         async with played.client() as maia:
@@ -117,7 +119,7 @@ def test_a_wait_that_shall_confirm_has_seen_the_end_whatever_the_step_of_the_wai
 
 
 @AGAIN
-@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
+@pytest.mark.parametrize("on_cancel", [pytest.param("leave", marks=LONG), pytest.param("cancel", marks=LONG), "confirm"])
 def test_a_timeout_that_confirms_sends_its_patch_once_and_leaves_nothing_behind(on_cancel: Any, again_after: int | None) -> None:
     """Cancelled while it waits, while the PATCH is under way, and while the end is awaited."""
 
@@ -166,7 +168,7 @@ def test_one_waiters_cancellation_at_any_step_disturbs_no_other() -> None:
 
 
 @AGAIN
-@pytest.mark.parametrize("on_cancel", ["leave", "cancel", "confirm"])
+@pytest.mark.parametrize("on_cancel", [pytest.param("leave", marks=LONG), "cancel", pytest.param("confirm", marks=LONG)])
 def test_batch(on_cancel: Any, again_after: int | None) -> None:
     async def use(played: Played) -> None:
         async with played.client() as maia:

@@ -265,6 +265,7 @@ async def test_refused_reads_of_one_disturb_no_other_and_are_rare(refused: int) 
     assert told.lines("calm") == [HERE]
 
 
+@pytest.mark.long
 async def test_a_start_that_is_refused_for_ever_leaves_a_short_mailbox() -> None:
     async with world() as made:
         pipelines = [made.make(str(number), running=True) for number in range(5)]
@@ -317,6 +318,7 @@ async def test_a_bug_of_ours_ends_the_supervision_with_it(caplog: pytest.LogCapt
     assert "supervision of streaming pipelines ended" in caplog.text
 
 
+@pytest.mark.long
 async def test_a_reader_that_never_reads_delays_nothing_and_loses_no_restart_and_no_give_up() -> None:
     async with world() as made:
         pipelines = [made.make(str(number), running=True, flaps_every=60) for number in range(100)]
@@ -394,6 +396,7 @@ async def test_it_costs_one_task_however_many_pipelines_there_are() -> None:
             assert sorted(ours()) == ["maia_async supervisor", "maia_async watcher"]
 
 
+@pytest.mark.long
 async def test_many_that_were_added_together_are_not_read_in_pulses_for_ever() -> None:
     """300 are read every 67 s, 45 in 10 s on average; in step it would be 300 of them."""
     async with world() as made:

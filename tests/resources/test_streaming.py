@@ -665,6 +665,7 @@ async def test_one_waiters_cancellation_disturbs_no_other(stage: Any) -> None:
     assert on.elapsed == 33
 
 
+@pytest.mark.long
 async def test_500_waits_share_the_budget_and_are_calm_after_two_minutes() -> None:
     async with Emulator() as emulator, emulator.client() as maia:
         control = emulator.control

@@ -1,4 +1,4 @@
-"""The soak: twenty minutes of its day here, some hours among the long tests; and that its books would show what it is to find."""
+"""The soak: twenty minutes and six hours of its day, among the long tests; and that its books would show what it is to find."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def check(soak: SimpleNamespace, found: Any) -> None:
     assert found.verdict.ended > found.verdict.runs / 4
 
 
+@pytest.mark.long
 def test_twenty_minutes_of_a_bad_day_lose_and_double_nothing_and_nobody_misses_an_exception(soak: SimpleNamespace) -> None:
     found = lived(soak, shifts=1, seconds=1200.0, seed=7, pace=0.6, streams=5)
     check(soak, found)
