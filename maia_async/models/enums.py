@@ -26,6 +26,10 @@ class OpenEnum(StrEnum):
         member._value_ = value
         return member
 
+    def __reduce_ex__(self, _: object) -> tuple[type[Self], tuple[str]]:
+        # By value: Python 3.11.0 to 3.11.3 pickle and copy a member by its name, and the class knows no unknown one.
+        return type(self), (self.value,)
+
     @property
     def is_known(self) -> bool:
         """Whether this is one of the words that we know."""
