@@ -3,6 +3,8 @@
 at the deadline                                   then
 the last look is younger than min_interval        give up at once
 a look is under way                               join it
+looks fail, and this wait lay wholly inside the   give up at once: whoever loops over short waits keeps to the pause, too
+  pause after the last one
 otherwise                                         look now, before everything else
 2 s later, and no request has gone out            give up: the budget does not grant it
 5 s later                                         give up: no answer in time
@@ -24,7 +26,7 @@ AT_ONCE: Final = 500  # waits that end in one turn of the loop: ten thousand wit
 
 
 def after_deadline(waiter: Waiter, *, fresh: bool) -> float | None:
-    """Seconds after the deadline at which to ask again, or None to give up. `fresh`: the last look was a moment ago."""
+    """Seconds after the deadline at which to ask again, or None to give up. `fresh`: the last look will do (`Watched.is_fresh`)."""
     given_up = (waiter.closing == 1 and not waiter.watched.sent) or waiter.closing == 2
     if given_up or (not waiter.closing and fresh):
         return None

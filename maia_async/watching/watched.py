@@ -150,6 +150,14 @@ class Watched:
         self.since = now if self.triggered_at is None else self.triggered_at
         return self.triggered_at is not None and now - self.triggered_at < soon
 
+    def is_fresh(self, waiter: Waiter, now: float, soon: float) -> bool:
+        """Whether a wait whose time is over needs no last look: the table in `deadlines.py`."""
+        if self.looking:
+            return False
+        young = now - self.looked_at < soon
+        between = self.failure is not None and now < self.due and self.looked_at < waiter.deadline - (waiter.timeout or 0.0)
+        return young or between
+
     def goes_out(self, now: float) -> None:
         """A look begins, or its request leaves."""
         self.asked_at = now

@@ -347,7 +347,7 @@ class Watcher:
     def _expire(self, now: float) -> None:
         for waiter in self._deadlines.expired(now):
             watched = waiter.watched
-            fresh = now - watched.looked_at < self.policy.min_interval and not watched.looking
+            fresh = watched.is_fresh(waiter, now, self.policy.min_interval)
             step = after_deadline(waiter, fresh=fresh)
             if step is None:
                 self._finish(waiter, watched.subject.timed_out(watched, waiter.timeout or 0.0))

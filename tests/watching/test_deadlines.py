@@ -37,6 +37,30 @@ def test_the_table(closing: int, sent: bool, fresh: bool, step: float | None) ->
     assert after_deadline(waiter(closing=closing, sent=sent), fresh=fresh) == step
 
 
+@pytest.mark.parametrize(
+    ("looked_at", "looking", "fails", "due", "fresh"),
+    [
+        pytest.param(99.5, False, False, 110.0, True, id="younger than min_interval"),
+        pytest.param(98.5, False, False, 110.0, False, id="older"),
+        pytest.param(99.5, True, False, 110.0, False, id="another look is under way"),
+        pytest.param(80.0, False, True, 110.0, True, id="looks fail, and this wait lay inside the pause"),
+        pytest.param(80.0, False, False, 110.0, False, id="looks do not fail"),
+        pytest.param(80.0, True, True, 110.0, False, id="looks fail, and the next one is under way"),
+        pytest.param(80.0, False, True, 100.0, False, id="looks fail, and the next one is due"),
+        pytest.param(80.0, False, True, -math.inf, False, id="looks fail, and a last look was not granted"),
+        pytest.param(95.0, False, True, 110.0, False, id="looks fail, but the last one came in this wait"),
+    ],
+)
+def test_which_last_look_will_do(looked_at: float, looking: bool, fails: bool, due: float, fresh: bool) -> None:
+    found = waiter(100.0)
+    found.timeout = 10.0
+    watched = found.watched
+    if fails:
+        watched.failed(OSError(), looked_at, 0.0)
+    watched.looked_at, watched.looking, watched.due = looked_at, looking, due
+    assert watched.is_fresh(found, 100.0, 1.0) is fresh
+
+
 def drained(found: Deadlines, now: float) -> list[float]:
     return [each.deadline for each in found.expired(now)]
 
