@@ -5,6 +5,7 @@ from maia_async.emulator.control import Control, ServerRun
 from maia_async.emulator.faultcontrol import FaultInForce
 from maia_async.emulator.faults import Fault
 from maia_async.emulator.listfaults import ListFaults
+from maia_async.emulator.outage import Outage
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.scenario import Credential, Crowd, Environment, Outcome, Pipeline, Project, Scenario, Step
 from maia_async.emulator.server import Emulator
@@ -23,6 +24,7 @@ __all__ = [
     "Fault",
     "FaultInForce",
     "ListFaults",
+    "Outage",
     "Outcome",
     "Pipeline",
     "Project",

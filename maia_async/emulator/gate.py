@@ -23,6 +23,7 @@ class Gate:
         self._listening: list[asyncio.Server] = []
         self._closed: list[tuple[_Address, socket.socket | None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._planned: list[asyncio.TimerHandle] = []
 
     async def open(self, host: str, port: int) -> int:
         """Listen; the port."""
@@ -50,6 +51,10 @@ class Gate:
         if seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self.accept)
 
+    def plan(self, after: float, seconds: float) -> None:
+        """`refuse` for so many seconds of the loop, when so many have passed."""
+        self._planned.append(asyncio.get_running_loop().call_later(after, self.refuse, seconds))
+
     def accept(self) -> None:
         """Listen again; nothing happens when it does already."""
         self._stop_timer()
@@ -65,6 +70,8 @@ class Gate:
     async def close(self) -> None:
         """Stop listening for good."""
         self._stop_timer()
+        for timer in self._planned:
+            timer.cancel()
         for server in self._listening:
             _stop(server)
         for _, endpoint in self._closed:

@@ -12,6 +12,7 @@ A file is YAML or JSON, with the field names below as keys; an unknown key is re
     readings: {details: flat}
     streams: [{name: "orders-*", drop_after: 300}]      # how streaming pipelines behave: see `StreamScript`
     faults: [{method: POST, path: "**/pipeline-executions", status: 504, landed: true, times: 1}]      # see `Fault`
+    outages: [{after: 60, seconds: 30}]                 # no connection is accepted: see `Outage`
     crowds: [{count: 100000, pipelines: [a, b], started_over: 86400, duration: [10, 1200]}]     # see `Crowd`
     seed: 7
 
@@ -34,6 +35,7 @@ from maia_async.emulator.checks import Span
 from maia_async.emulator.executions import TRIGGERS
 from maia_async.emulator.faults import Fault
 from maia_async.emulator.listfaults import ListFaults
+from maia_async.emulator.outage import Outage, outages
 from maia_async.emulator.readings import Readings
 from maia_async.emulator.skew import Skew
 from maia_async.emulator.streamscript import StreamScript
@@ -301,7 +303,8 @@ class Scenario:
     rate_limit: requests in any `per` seconds, None for no limit. readings: see `Readings`.
     latency_in, latency_out: seconds before a request is looked at, and before its answer leaves.
     list_lag: seconds before a run appears in the list of executions. list_status_lag: seconds before the list shows a change of status
-        (details show it at once). list_faults: see `ListFaults`. faults: see `Fault`; the first that fits happens. skew: see `Skew`.
+        (details show it at once). list_faults: see `ListFaults`. faults: see `Fault`; the first that fits happens. outages: see
+        `Outage`. skew: see `Skew`.
     others_per_minute: requests in each API minute that others make on the budget of every account, evenly.
     crowds: executions that are there from the start. seed: of every random choice.
     streams: how streaming pipelines behave; the first script whose name fits counts, and `StreamScript()` where none does.
@@ -324,6 +327,7 @@ class Scenario:
     list_status_lag: float = field(default=0.0, validator=checks.number(0))
     list_faults: ListFaults = field(factory=ListFaults, metadata={"load": checks.one(ListFaults)})
     faults: tuple[Fault, ...] = field(default=(), converter=_faults, metadata={"load": checks.many(Fault)})
+    outages: tuple[Outage, ...] = field(default=(), converter=outages, metadata={"load": checks.many(Outage)})
     skew: Skew = field(factory=Skew, metadata={"load": checks.one(Skew)})
     others_per_minute: float = field(default=0.0, validator=checks.number(0))
     crowds: tuple[Crowd, ...] = field(default=(), converter=_crowds, metadata={"load": checks.many(Crowd)})

@@ -103,6 +103,8 @@ class Emulator:
                     f"the emulator cannot listen on {self._host} port {self._port}: {error.strerror or error}; port 0 takes a free one"
                 ) from error
             raise
+        for outage in self.scenario.outages:
+            gate.plan(outage.after / self.speed, outage.seconds / self.speed)
         self._service.gate = gate
         self._url = _url(self._host, port)
         return self

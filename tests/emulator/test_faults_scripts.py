@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import anyio
 import attrs
 import pytest
 
-from maia_async.emulator import Credential, Fault, FaultInForce, Pipeline, Scenario, Skew
+from maia_async.emulator import Credential, Fault, FaultInForce, Outage, Pipeline, Scenario, Skew
 from maia_async.emulator.problems import Refused
 from maia_async.errors import ConfigurationError
 from maia_async.policies import RateLimit
@@ -388,6 +389,35 @@ async def test_connections_are_refused_until_told(api: Any) -> None:
     assert len(control.requests()) == 2
     with pytest.raises(ConfigurationError, match="seconds"):
         control.refuse_connections(-1)
+
+
+async def test_a_scenario_says_when_no_connection_is_accepted(serve: Any) -> None:
+    outages = [{"after": 100, "seconds": 50}, {"after": 20, "seconds": 30}]
+    async with serve(Scenario.from_mapping({"outages": outages}), speed=10) as api:
+        listens = []
+        for _ in range(16):
+            await anyio.sleep(1)
+            listens.append(api.emulator.control.listens)
+            with contextlib.nullcontext() if listens[-1] else pytest.raises(aiohttp.ClientConnectorError):
+                await api.get("/v1/projects")
+        assert "".join("_#"[each] for each in listens) == "#___#####_____##"
+    async with serve(Scenario(outages=[Outage(after=1000, seconds=1)])):
+        pass  # and leaves no timer behind
+
+
+@pytest.mark.parametrize(
+    ("outages", "said"),
+    [
+        ([{"after": 10, "seconds": 20}, {"after": 20, "seconds": 1}], "must not overlap: one begins after 20 s"),
+        ([{"after": 10}], "seconds"),
+        ([{"after": -1, "seconds": 20}], "after"),
+        ([{"seconds": 0}], "seconds"),
+        ([{"second": 1}], "second"),
+    ],
+)
+def test_an_outage_that_cannot_be_is_refused(outages: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Scenario.from_mapping({"outages": outages})
 
 
 async def test_open_connections_are_reset_and_requests_in_flight_are_lost(api: Any) -> None:
