@@ -24,7 +24,8 @@ streams: [{starting: 0, snapshot: never, stop_seconds: 1000}]
 
 
 def maia(*argv: str, **environ: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAIA_")}
+    # With the buffers that a process has, and an interpreter of ours may not: they are flushed once more at its end.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAIA_") and name != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
         [sys.executable, "-m", "maia_async.cli", *argv],
         stdout=subprocess.PIPE,
