@@ -94,6 +94,7 @@ class TriggerDesk:
         problems = request.problems()
         if problems:
             raise InvalidRequest(problems, what="execution request")
+        self._owner.home.check()
         lane = self._lanes.of(key_of(project_id, request))
         call = Call(project_id, request.with_tag(), lane, self._exchange, ended, announce, gives_back)
         call.gone = lane.take_back(call.request.execution_tag)
