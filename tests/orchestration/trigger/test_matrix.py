@@ -189,14 +189,29 @@ def check(cell: Cell, found: list[str | MaiaError], emulator: Emulator) -> None:
 
 
 def is_quick(cell: Cell) -> bool:
-    """Whether the suite plays it; the others are played with `-m long`. How the answer is lost matters to one request as to fifty."""
+    """Whether the suite plays it; others are played with `-m long`. How the answer is lost matters to one request as to fifty."""
     if cell.loss != "504":
         return cell.shape == "one" and cell.tag == "auto" and cell.lag == 0.0
     return cell.shape == "one" or (cell.tag == "auto" and cell.lag == 0.0)
 
 
+def is_alike(cell: Cell) -> bool:
+    """Whether one with another loss is among the long ones, and this one is only played with `-m matrix`."""
+    return cell.loss != "504" and cell.shape != "one"
+
+
 QUICK = [cell for cell in cells() if is_quick(cell)]
-SLOW = [cell for cell in cells() if not is_quick(cell)]
+SLOW = [cell for cell in cells() if not is_quick(cell) and not is_alike(cell)]
+ALIKE = [cell for cell in cells() if not is_quick(cell) and is_alike(cell)]
+
+
+def by_kind(found: list[Cell]) -> list[Any]:
+    """A test for each would take as long to collect as to run."""
+    return [pytest.param([*group], id=kind) for kind, group in itertools.groupby(found, lambda cell: str(cell).partition(", lag")[0])]
+
+
+def test_each_cell_has_its_place() -> None:
+    assert (len(QUICK), len(SLOW), len(ALIKE)) == (108, 432, 972)
 
 
 @pytest.mark.parametrize("cell", QUICK, ids=str)
@@ -204,16 +219,22 @@ async def test_cell(cell: Cell) -> None:
     check(cell, *await play(cell))
 
 
-def _kind(cell: Cell) -> str:
-    return str(cell).partition(", lag")[0]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("cells_of_one_kind", [[*group] for _, group in itertools.groupby(SLOW, _kind)], ids=lambda group: _kind(group[0]))
-async def test_every_other_cell(cells_of_one_kind: list[Cell]) -> None:
-    for cell in cells_of_one_kind:  # a test for each would take as long to collect as to run
+async def check_all(found: list[Cell]) -> None:
+    for cell in found:
         try:
             check(cell, *await play(cell))
         except AssertionError as error:
             error.add_note(str(cell))
             raise
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("of_one_kind", by_kind(SLOW))
+async def test_every_other_cell(of_one_kind: list[Cell]) -> None:
+    await check_all(of_one_kind)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("of_one_kind", by_kind(ALIKE))
+async def test_each_way_to_lose_an_answer_among_fifty_requests(of_one_kind: list[Cell]) -> None:
+    await check_all(of_one_kind)
