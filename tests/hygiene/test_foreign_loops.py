@@ -131,11 +131,17 @@ def test_inside_a_task_group_of_anyio_whose_tasks_come_and_go() -> None:
     """)
 
 
-def test_in_the_lifespan_of_a_starlette_application() -> None:
-    pytest.importorskip("starlette")
-    out = runs_clean("""
+@pytest.mark.parametrize(
+    "application",
+    ["Starlette(routes=[Route('/start', start)], lifespan=lifespan)", "fast(start, lifespan)"],
+    ids=["starlette", "fastapi"],
+)
+def test_in_the_lifespan_of_a_web_application(application: str) -> None:
+    out = runs_clean(
+        """
     from contextlib import asynccontextmanager
     from starlette.applications import Starlette
+    from starlette.requests import Request
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
@@ -144,7 +150,14 @@ def test_in_the_lifespan_of_a_starlette_application() -> None:
         async with Emulator(SCENARIO, speed=600) as emulator, emulator.client() as app.state.maia:
             yield
 
-    async def start(request):
+    def fast(start, lifespan):
+        from fastapi import FastAPI
+
+        app = FastAPI(lifespan=lifespan)
+        app.add_api_route("/start", start)
+        return app
+
+    async def start(request: Request):
         run = await request.app.state.maia.project().execute(request.query_params["pipeline"], DEV)
         try:
             return JSONResponse({"status": (await run).status})
@@ -177,9 +190,10 @@ def test_in_the_lifespan_of_a_starlette_application() -> None:
         await living
         print(await asyncio.gather(*slow))
 
-    asyncio.run(server(Starlette(routes=[Route("/start", start)], lifespan=lifespan)))
+    asyncio.run(server(APPLICATION))
     gc.collect()
-    """)
+    """.replace("APPLICATION", application)
+    )
     assert out == f"{[200] * 10}\n{[503] * 3}\n"
 
 
