@@ -64,7 +64,9 @@ class Kill:
         event = None if number % 4 == 3 else EVENTS[(number - number // 4) % len(EVENTS)]
         if event in {"looking", "again"} and not doubts:
             event = "asked"
-        seconds = SETTLE * doubts + (0.6 if event else dice.uniform(-SETTLE * doubts, 0.3))
+        # A POST goes out again only after the looks for it; longer, and the batch would be over before fifty kills.
+        soon = 1.2 if event == "again" else 0.6
+        seconds = SETTLE * doubts + (soon if event else dice.uniform(-SETTLE * doubts, 0.3))
         return cls(event=event, count=dice.randint(1, RARE.get(event or "", 8)), seconds=seconds, seed=dice.randrange(2**32))
 
 
