@@ -44,3 +44,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def thread_ended(self) -> None:
         self._virtual.threads -= 1
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait really for the threads of `run_in_executor`: Python 3.12 has a timeout for them, which virtual time reaches at once."""
+        self.thread_started()
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.thread_ended()
