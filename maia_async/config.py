@@ -62,7 +62,7 @@ def checked_url(url: str, *, name: str) -> str:
         raise ConfigurationError(f"{name} must be an https URL with a host, is {url!r}")
     if "?" in url or "#" in url:  # an empty query too: paths are appended to this
         raise ConfigurationError(f"{name} must not contain a query or a fragment, is {url!r}")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(f"{name} must be https (http is accepted on loopback only), is {url!r}")
     return url.rstrip("/")
 
@@ -77,10 +77,11 @@ def default_token_url(base_url: str) -> str:
     because a variable was forgotten.
     """  # noqa: D205 - one rule and its reason
     parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc}/oauth/dpc/token" if _is_loopback(parts.hostname or "") else TOKEN_URL
+    return f"{parts.scheme}://{parts.netloc}/oauth/dpc/token" if is_loopback(parts.hostname or "") else TOKEN_URL
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     try:

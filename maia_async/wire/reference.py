@@ -44,6 +44,10 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
+Place = tuple[str, str | None, int | None, str]
+"""Scheme, host, port and path of an address."""
+
+
 @frozen(kw_only=True)
 class Reference:
     """Which run it is, and the hints. `started_at` is the API's time, to the second: when the run began, or our trigger was answered."""
@@ -100,10 +104,11 @@ def read_reference(text: str) -> Reference:
 
 def same_place(one: str, other: str) -> bool:
     """Whether two addresses of the API are the same: hosts have no case, and the port of the scheme need not be written."""
-    return _place(one) == _place(other)
+    return place(one) == place(other)
 
 
-def _place(url: str) -> tuple[str, str | None, int | None, str]:
+def place(url: str) -> Place:
+    """What two addresses of the same API have in common."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme), parts.path
 

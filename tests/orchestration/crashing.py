@@ -22,7 +22,7 @@ from maia_async.clock import utc_now
 from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
 from maia_async.offload import Thread
 from maia_async.orchestration.batch import book as batch_book
-from maia_async.orchestration.trigger import desk, resolver
+from maia_async.orchestration.trigger import desk, resolver, siblings
 
 RUNS = 3.0
 
@@ -121,6 +121,7 @@ class Process:
             await asyncio.Event().wait()
 
         self._dead = True
+        siblings.forget()  # what comes after it is another process
         if self._maia is not None:
             self._maia.project().runtime.exchange.session.send = never  # type: ignore[method-assign]  # that is the cut
 

@@ -35,6 +35,7 @@ from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Unk
 from maia_async.orchestration.trigger.lanes import MARGIN, Case, Lane, LaneKey, Lanes, Sent, key_of, sameness
 from maia_async.orchestration.trigger.lookup import Lookup
 from maia_async.orchestration.trigger.resolver import Patience, Resolver
+from maia_async.orchestration.trigger.siblings import siblings_at
 from maia_async.resources.runtime import Begun
 from maia_async.tasks import TaskOwner, done, settle
 from maia_async.wire import codec, operations
@@ -56,7 +57,9 @@ class TriggerDesk:
         # Seconds from `Sent` for which the POST of a process that is gone, with the same timeouts, may still have been on its way.
         self._under_way = max(LONGEST, patience.attempt) + FRESH
         self._lookup = Lookup(exchange)
-        self._lanes = Lanes()
+        self._siblings = siblings_at(exchange.base_url, Lanes())
+        self._lanes = Lanes(lambda: owner.home.is_over, self._siblings.tidy)
+        self._siblings.join(self._lanes)
         self._calls: set[Call] = set()
         self._closed = False
 
@@ -97,7 +100,7 @@ class TriggerDesk:
         self._owner.home.check()
         lane = self._lanes.of(key_of(project_id, request))
         call = Call(project_id, request.with_tag(), lane, self._exchange, ended, announce, gives_back)
-        call.gone = lane.take_back(call.request.execution_tag)
+        call.gone = self._siblings.take_back(call.request.execution_tag)
         if earlier is not None:
             if request.execution_tag is AUTO:
                 raise MisuseError("a request that was sent before must have the tag that it was sent with")
@@ -105,8 +108,12 @@ class TriggerDesk:
         call.task = self._owner.start(self._run(call), name="trigger", finishes=True, ended=partial(self._over, call))
         lane.calls += 1
         self._calls.add(call)
-        if call.case is not None:  # at once: a request that is submitted next must find its lane held
-            self._look_up(lane, call.case)
+        if call.case is not None:
+            known = self._siblings.run_of(call.request.execution_tag)
+            if known is not None:
+                call.case.verdict.set_result(Adopt(known))
+            else:  # at once: a request that is submitted next must find its lane held
+                self._look_up(lane, call.case)
         return call
 
     # what others ask and tell
@@ -166,6 +173,8 @@ class TriggerDesk:
             else:
                 call.began = asyncio.get_running_loop().time()
                 lane.know(execution_id, call.sent, call.began)
+                if call.announce is not None:
+                    lane.know_run(call.request.execution_tag, execution_id, call.sent)
                 call.land()
                 return self._started(call, execution_id)
             doubted = case is not None or call.gone is not None
@@ -277,7 +286,7 @@ class TriggerDesk:
             self._resolve(lane)
 
     def _resolve(self, lane: Lane) -> None:
-        resolver = Resolver(lane, self._lookup, self._patience, self._exchange.server_date, self._lanes.knows)
+        resolver = Resolver(lane, self._lookup, self._patience, self._exchange.server_date, self._siblings)
         try:
             lane.resolver = self._owner.start(resolver.run(), name="trigger look-up", ended=partial(self._resolved, lane, resolver))
         except SessionClosed as error:
@@ -327,6 +336,7 @@ class TriggerDesk:
         for call in self._calls:
             call.hurry(SessionClosed())
         await settle(*(call.task for call in self._calls))
+        self._siblings.leave(self._lanes)
 
     def _abandon(self, call: Call) -> None:
         reason: MaiaError = Withdrawn("its caller was cancelled before it was sent")

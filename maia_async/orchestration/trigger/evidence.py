@@ -8,6 +8,8 @@ A lane is (project, environment, pipeline). Of each row is asked, in this order:
     started by SCHEDULE, SCHEDULE_RUN_NOW or DESIGNER        nothing
     started in the window, or without a start                unexplained
     the same, the pipeline or environment spelled otherwise  spelled_otherwise
+      or no environment, of a question that names none, or
+      whose answer shows that names are not looked at
     started in the 20 minutes before it, either spelling     before
     started after it                                         nothing
 
@@ -32,7 +34,10 @@ _NOT_THE_API: Final = frozenset({ExecutionTrigger.SCHEDULE, ExecutionTrigger.SCH
 
 @frozen(kw_only=True)
 class Row:
-    """One row as far as it matters here. `start` and `end` are seconds since the epoch by the API's clock; `end` only of one that ended."""
+    """One row as far as it matters here. `start` and `end` are seconds since the epoch by the API's clock; `end` only of one that ended.
+
+    by_name: it was asked for by the names of the lane, and not among all rows of the project.
+    """
 
     id: str
     name: str | None = None
@@ -41,6 +46,7 @@ class Row:
     may_be_api: bool = True
     start: int | None = None
     end: int | None = None
+    by_name: bool = True
 
     @property
     def key(self) -> str:
@@ -124,12 +130,13 @@ def weigh(
     those that started in the window, to be missed; `learned`: spellings learned before.
     """  # noqa: D205 - the arguments are the summary
     every = {row.key: row for row in rows}
+    filtered = not any(row.by_name and _relation(row, lane, learned) is Spelling.OTHER for row in every.values())
     spellings = frozenset(learned) | {row.name for row in every.values() if row.name is not None and row.key in mine}
     ours_listed: list[str] = []
     shown: dict[Spelling, list[Row]] = {Spelling.SAME: [], Spelling.OTHER_SPELLING: []}
     before: list[Row] = []
     for row in sorted(every.values(), key=lambda row: (row.start is None, row.start or 0, row.id)):
-        spelling = _relation(row, lane, spellings)
+        spelling = _relation(row, lane, spellings, filtered=filtered and row.by_name)
         if row.key in mine or (spelling is not Spelling.OTHER and ours(row.key)):
             ours_listed.append(row.id)
         elif spelling is not Spelling.OTHER and row.may_be_api:
@@ -148,10 +155,11 @@ def weigh(
     )
 
 
-def _relation(row: Row, lane: LaneName, learned: Collection[str]) -> Spelling:
+def _relation(row: Row, lane: LaneName, learned: Collection[str], *, filtered: bool = True) -> Spelling:
     if row.project is not None and codec.plain_id(row.project) != codec.plain_id(lane.project):
         return Spelling.OTHER
-    both = {place_of(row.environment, lane.environment), spelling_of(row.name, lane.pipeline, learned)}
+    place = Spelling.OTHER_SPELLING if row.environment is None and not filtered else place_of(row.environment, lane.environment)
+    both = {place, spelling_of(row.name, lane.pipeline, learned)}
     if Spelling.OTHER in both:
         return Spelling.OTHER
     return Spelling.OTHER_SPELLING if Spelling.OTHER_SPELLING in both else Spelling.SAME

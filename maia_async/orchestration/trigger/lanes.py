@@ -4,7 +4,8 @@ A lane is touched thousands of times a second: a look-up in a dict and a counter
 exists only while something is in doubt.
 
     what                       kept
-    an id of ours              for 30 minutes, and until the next clearing: 10 more than others' runs are looked back for; 50,000 in a lane
+    an id of ours (with its    for 30 minutes, and until the next clearing: 10 more than others' runs are looked back for; 50,000 in a lane
+      tag, if journalled)
     a request that was given   the same 30 minutes: its run may still show, and must not be taken for another's
       up in doubt
     a lane without any         until the next clearing
@@ -100,6 +101,7 @@ class Lane:
     version: int = 0  # of `cases`: counts those that were added
     learned: frozenset[str] = frozenset()
     _given_up: dict[str, GivenUp] = field(factory=dict)  # by tag, or by a number
+    _runs: dict[str, tuple[str, float]] = field(factory=dict)  # ids and times by AUTO tag, of requests that a journal holds
     _stirred: asyncio.Event | None = None
     _released: list[Callable[[], None]] = field(factory=list)
     _adds: int = 0
@@ -117,6 +119,16 @@ class Lane:
             self._adds = 0
             self.prune(now)
 
+    def know_run(self, tag: object, execution_id: str, sent: float) -> None:
+        """Remember the run of a request that a journal holds: the journal may not have been able to, and be resumed in this process."""
+        if isinstance(tag, str) and is_auto_tag(tag):
+            self._runs[str(tag)] = execution_id, sent
+
+    def run_of(self, tag: object) -> str | None:
+        """The run of the request with this AUTO tag, if it was remembered."""
+        found = self._runs.get(tag) if isinstance(tag, str) else None
+        return None if found is None else found[0]
+
     def prune(self, now: float) -> None:
         """Forget what is too old to matter. An id without a time (a journal's) goes only when there are too many."""
         old = [known for known, sent in self.known.items() if -float("inf") < sent < now - MEMORY]
@@ -127,6 +139,7 @@ class Lane:
         for known in old:
             del self.known[known]
         self._given_up = {tag: gone for tag, gone in self._given_up.items() if gone.at > now - MEMORY}
+        self._runs = {tag: run for tag, run in self._runs.items() if run[1] > now - MEMORY}
 
     @property
     def is_empty(self) -> bool:
@@ -163,6 +176,18 @@ class Lane:
     def given_up(self, now: float) -> list[str]:
         """`same_as` of the requests whose runs may still show."""
         return [gone.same_as for gone in self._given_up.values() if gone.counts and gone.at > now - MEMORY]
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether any request was given up, however long ago."""
+        return bool(self._given_up)
+
+    def take(self, other: Lane) -> None:
+        """Remember what `other` knows."""
+        self.known.update(other.known)
+        self._runs.update(other._runs)
+        for name, gone in list(other._given_up.items()):
+            self._given_up[f"{id(other)}{name}" if name.startswith("#") else name] = gone
 
     def window(self, server_now: float, now: float) -> Window:
         """Where the runs of the requests in doubt may have begun."""
@@ -206,9 +231,14 @@ class Lane:
 
 
 class Lanes:
-    """All lanes of one client."""
+    """All lanes of one client.
 
-    def __init__(self) -> None:
+    is_over: whether its loop was closed under it, so that nothing of it is out any more. on_clear: told of each clearing, with the time.
+    """
+
+    def __init__(self, is_over: Callable[[], bool] = lambda: False, on_clear: Callable[[float], None] = lambda _: None) -> None:
+        self.is_over = is_over
+        self._on_clear = on_clear
         self._lanes: dict[LaneKey, Lane] = {}
         self._clear_at = 256  # lanes
         self._clear_by = -float("inf")  # the loop's time
@@ -217,11 +247,11 @@ class Lanes:
         """The lane, made when there is none."""
         now = asyncio.get_running_loop().time()
         if now >= self._clear_by:
-            self._clear(now)
+            self.clear(now)
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= self._clear_at:
-                self._clear(now)
+                self.clear(now)
             lane = self._lanes[key] = Lane(LaneName(project=key[0], environment=key[1], pipeline=key[2]))
         return lane
 
@@ -232,11 +262,23 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def knows(self, key: str) -> bool:
-        """Whether the id with this key is ours, in whatever lane."""
-        return any(key in lane.known for lane in self._lanes.values())
+    def has(self, key: str) -> bool:
+        """Whether the id with this key is known, in whatever lane."""
+        return any(key in lane.known for lane in self.every())
 
-    def _clear(self, now: float) -> None:
+    def every(self) -> list[Lane]:
+        """The lanes that there are now."""
+        return list(self._lanes.values())
+
+    def take(self, others: Lanes) -> None:
+        """Remember what others know, which are no more."""
+        for key, lane in list(others._lanes.items()):
+            if lane.known or lane.has_given_up:
+                self.of(key).take(lane)
+
+    def clear(self, now: float) -> None:
+        """Forget what is too old."""
+        self._on_clear(now)
         for key, lane in list(self._lanes.items()):
             lane.prune(now)
             if lane.is_empty:

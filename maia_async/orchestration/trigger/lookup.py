@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from maia_async.errors import ResponseError
 from maia_async.exchange import Exchange
@@ -98,7 +98,8 @@ class Lookup:
         legible = True
         for _ in range(question.pages):
             page, fine, token = await self._page(question, token)
-            rows += page
+            by_name = question.names and self._plainness < 1
+            rows += page if by_name else [evolve(row, by_name=False) for row in page]
             legible = legible and fine
             if token is None or _is_below(rows, question.first):
                 return Found(tuple(rows), legible)

@@ -16,15 +16,16 @@ from collections.abc import Callable
 from typing import Final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from maia_async.clock import utc_now
-from maia_async.errors import ResponseError
+from maia_async.errors import RateLimited, ResponseError
 from maia_async.logs import logger
 from maia_async.orchestration.trigger.decision import BEHIND, Adopt, Look, LookAgain, SendAgain, Unknown, View, decide
 from maia_async.orchestration.trigger.evidence import Evidence, Row, Window, weigh
 from maia_async.orchestration.trigger.lanes import Lane
 from maia_async.orchestration.trigger.lookup import Found, Lookup
+from maia_async.orchestration.trigger.siblings import Others, Siblings
 
 UNREADABLE: Final = 30.0  # seconds for which a list that fails is tried at least
 _FOR_GOOD: Final = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
@@ -58,18 +59,20 @@ def next_look(done: int, since: float, settle: float, now: float) -> float:
 
 @define(eq=False)
 class Resolver:
-    """One lane's. `server_time`: the API's clock now, None while it has not told; `ours`: whether the key of an id is known at all."""
+    """One lane's. `server_time`: the API's clock now, None while it has not told; `siblings`: what this process knows beyond this lane."""
 
     _lane: Lane
     _lookup: Lookup
     _patience: Patience
     _server_time: Callable[[], float | None]
-    _ours: Callable[[str], bool]
+    _siblings: Siblings
     _rows: dict[str, Row] = field(init=False, factory=dict)
     _version: int = field(init=False, default=-1)
     _done: int = field(init=False, default=0)
     _next: float = field(init=False, default=0.0)
     _before: int | None = field(init=False, default=None)
+    _paused: float = field(init=False, default=0.0)
+    _paused_at: float | None = field(init=False, default=None)
 
     async def run(self) -> None:
         """Until nothing of the lane is in doubt."""
@@ -88,8 +91,11 @@ class Resolver:
             view, evidence = await self._look(waited, settled=settled)
             self._done += 1
             self._next = self._after(since)
+            others = self._siblings.others(lane)
+            if others.flying and evidence.candidates and waited < self._patience.unreadable:
+                continue  # one of the rows may be a run whose id is on its way to another client or lane
             if lane.version == self._version and not lane.flying:
-                self._carry_out(view, evidence)
+                self._carry_out(view, evidence, others)
 
     def _after(self, since: float) -> float:
         """When to look next. A request of an earlier process may have settled long ago: then at once, and for good."""
@@ -106,15 +112,18 @@ class Resolver:
 
     async def _look(self, waited: float, *, settled: bool) -> tuple[View, Evidence]:
         found, why = Look.NONE, ""
+        paused = False
         try:
             whole = await self._read(settled=settled)
         except Exception as error:  # noqa: BLE001 - credentials of the caller's own may raise anything; the POSTs stay in doubt
             refused = isinstance(error, ResponseError) and error.status in _FOR_GOOD
+            paused = isinstance(error, RateLimited)
             found, why = Look.REFUSED if refused else Look.FAILED, str(error) or repr(error)
         else:
             found, why = (Look.WHOLE, "") if whole else (Look.PART, "it has too many rows, or pages that repeat")
         if self._server_now() is None:
             found, why = Look.REFUSED, "the API's answers carry no date"
+        self._count_pause(paused)
         patience, evidence = self._patience, self._evidence()
         candidates = evidence.candidates
         for case in self._lane.cases:
@@ -124,11 +133,18 @@ class Resolver:
             look=found if settled else Look.NONE,
             waited=waited,
             settle=patience.settle,
-            patience=patience.unreadable,
+            patience=patience.unreadable + self._paused,
             max_sends=patience.max_sends,
             why=why,
         )
         return view, evidence
+
+    def _count_pause(self, paused: bool) -> None:
+        """That the API makes us pause says nothing about the list: the time between looks that it keeps from going out is no patience."""
+        now = _now()
+        if self._paused_at is not None:
+            self._paused += now - self._paused_at
+        self._paused_at = now if paused else None
 
     async def _read(self, *, settled: bool) -> bool:
         """Read what the list shows; whether that is all that it holds."""
@@ -149,7 +165,9 @@ class Resolver:
         return False
 
     def _take(self, found: Found) -> bool:
-        self._rows.update((row.key, row) for row in found.rows)
+        for row in found.rows:
+            before = self._rows.get(row.key)
+            self._rows[row.key] = row if before is None or row.by_name else evolve(row, by_name=before.by_name)
         return found.whole
 
     def _server_now(self) -> float | None:
@@ -169,16 +187,17 @@ class Resolver:
             lane.name,
             self._window(),
             mine=lane.known,
-            ours=self._ours,
+            ours=self._siblings.knows,
             expected=lane.expected(),
             learned=lane.learned,
         )
         lane.learned = evidence.learned
         return evidence
 
-    def _carry_out(self, view: View, evidence: Evidence) -> None:
+    def _carry_out(self, view: View, evidence: Evidence, others: Others) -> None:
         lane = self._lane
-        verdicts = decide([case.doubt() for case in lane.cases], evidence, view, given_up=lane.given_up(_now()))
+        given_up = [*lane.given_up(_now()), *others.doubts]
+        verdicts = decide([case.doubt() for case in lane.cases], evidence, view, given_up=given_up)
         for case in list(lane.cases):
             verdict = verdicts[id(case)]
             if isinstance(verdict, LookAgain) or case.verdict.done():  # done: its caller gave it up in this very step of the loop

@@ -52,7 +52,7 @@ def spelling_of(listed: str | None, asked: str, learned: Collection[str] = ()) -
 
 
 def place_of(listed: str | None, asked: str) -> Spelling:
-    """The same for the name of an environment, which has neither folders nor an extension. A row that names none counts as the same."""
+    """The same for the name of an environment, which has neither folders nor an extension. One that names none counts as the same."""
     if listed is None or listed == asked:
         return Spelling.SAME
     return Spelling.OTHER_SPELLING if _plain(listed) == _plain(asked) else Spelling.OTHER
