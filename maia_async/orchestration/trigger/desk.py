@@ -244,6 +244,7 @@ class TriggerDesk:
             call.case = case = self._case(call, sent=gone.sent if gone else call.sent, start=gone.start if gone else sent)
         else:
             case.sends += 1
+            case.latest = None  # an earlier process could not have sent later than that; this one just has
             case.verdict = asyncio.get_running_loop().create_future()
         case.ended, case.cause = now, error
         if proven:

@@ -602,6 +602,17 @@ async def test_one_that_went_out_long_ago_is_known_at_once_whatever_others_did_s
         assert [run.id for run in own_runs(emulator)] == [call.task.result()]
 
 
+async def test_one_that_went_out_long_ago_and_is_sent_again_is_looked_for_now_as_well(emulator: Emulator) -> None:
+    async with client(emulator) as maia:
+        await maia.projects.list()
+        Lossy(emulator, "504", ends=True)
+        call = desk_of(maia).submit(
+            maia.project().id, request(execution_tag=f"maia-async-{'0' * 32}"), earlier=Sent(at=emulator.control.now - 5000)
+        )
+        await asyncio.wait([call.task])
+    assert [run.id for run in own_runs(emulator)] == [call.task.result()]
+
+
 async def test_one_whose_time_is_known_by_another_clock_only_is_looked_up_from_there(emulator: Emulator) -> None:
     from maia_async.clock import utc_now
 
