@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from attrs import define
+from attrs import define, evolve
 
 from maia_async.auth import Auth, ClientCredentials, Token, TokenSource, read_token
 from maia_async.backoffs import jittered
@@ -42,7 +42,7 @@ from maia_async.retrying import RetryBudget
 from maia_async.secrets import Secret
 from maia_async.session import Session
 from maia_async.wire.answers import error_of, is_failure, may_send_again
-from maia_async.wire.bodies import decoded, encoded, written
+from maia_async.wire.bodies import decoded, encoded, masked_lines, written
 from maia_async.wire.codec import parse_json
 from maia_async.wire.landing import Landing, landing_of
 from maia_async.wire.requests import Reply, RequestSpec
@@ -231,7 +231,7 @@ class Exchange:
             return reply
         if secret is not None:  # whatever else it is, its text may be quoted in an error
             headers = {name.lower(): secret.scrub_text(value) for name, value in reply.headers.items()} if not fine else reply.headers
-            reply = Reply(status=reply.status, headers=headers, body=secret.scrub(reply.body))
+            reply = Reply(status=reply.status, headers=headers, body=secret.scrub(reply.body), secret=secret)
         error = error_of(reply, method=method, path=path)
         if isinstance(error, RateLimited):
             pause = slot.refused(error.retry_after)
@@ -288,7 +288,7 @@ class Exchange:
                 reply = await self._until_final(spec, attempt, self._retry.max_tries, ride_out=False)
             except ResponseError as error:
                 raise _token_refused(error) from None
-            token = _token_in(spec, reply)
+            token = _token_in(spec, evolve(reply, secret=credentials.client_secret))
             if self.observers:
                 self.observers.emit(TokenRefreshed(at=utc_now(), expires_in=token.expires_in))
             return token
@@ -366,12 +366,12 @@ def _token_in(spec: RequestSpec, reply: Reply) -> Token:
         data = parse_json(reply.body)
     except DecodeError as error:
         # A page (a proxy's sign-in) has no token in it and its title says what to do; broken JSON may show half a token.
-        problems = error.problems if reply.body.lstrip()[:1] in {b"", b"<"} else ("$: the answer is not JSON",)
+        problems = tuple(masked_lines(error, reply)) if reply.body.lstrip()[:1] in {b"", b"<"} else ("$: the answer is not JSON",)
     else:
         try:
             return read_token(data)
         except DecodeError as error:
-            problems = error.problems
+            problems = tuple(masked_lines(error, reply))  # it may name fields
         del data
     raise DecodeError(problems, method=spec.method, path=spec.path, status=reply.status)
 

@@ -120,7 +120,7 @@ class Session:
                 content = await self._read(response)
                 if content is None:
                     return DecodeError([f"$: the answer is larger than {self._max_body} bytes"], status=response.status)
-                return Reply(status=response.status, headers=response.headers, body=content)
+                return Reply(status=response.status, headers=response.headers, body=content, secret=authorization)
         except _Broken as carried:
             return carried.error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

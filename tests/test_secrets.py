@@ -7,8 +7,13 @@ import json
 import logging
 import pickle
 import traceback
+from collections.abc import Callable
+from html import unescape
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maia_async.auth import ClientCredentials, StaticToken, Token
 from maia_async.secrets import Secret
@@ -81,3 +86,64 @@ def test_an_answer_that_echoes_it_is_masked(text: str) -> None:
 def test_a_body_without_it_stays_and_a_very_short_secret_is_not_looked_for() -> None:
     assert Secret(HUSH).scrub(b"nothing here") == b"nothing here"
     assert Secret("abc").scrub(b"abcabc") == b"abcabc"
+
+
+KEY = "Ab1+cd2/ef3==gh4"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.aGVsbG8"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        (KEY, "nothing+here \\ &amp; %41", "nothing+here \\ &amp; %41"),
+        (KEY, f"Bearer {KEY} + 1", "Bearer *** + 1"),
+        (f"Bearer {KEY}", f"Bearer {KEY}", "Bearer ***"),
+        (KEY, "secret Ab1&#43;cd2&#x2F;ef3&equals;=gh4.", "secret ***."),
+        (KEY, "secret Ab1%2bcd2%2Fef3%3d=gh4.", "secret ***."),
+        (KEY, "secret Ab1\\u002Bcd2\\/ef3\\u003d\\u003Dgh4.", "secret ***."),
+        (KEY, "secret Ab1%252bcd2&amp;#47;ef3\\\\u003d=gh4.", "secret ***."),
+        ("a%2Bb&c-12345", "a%2Bb&amp;c-12345.", "***."),
+        ("a%2Bb&c-12345", "a%252Bb%26c-12345.", "***."),
+        ("two words, one key", "two+words%2C+one+key.", "***."),
+        (f"{KEY}%", f"{KEY}%2541 and {KEY}%41.", "***2541 and ***41."),
+        (JWT, f"no right for {JWT[:20]}", "no right for ***"),
+        (JWT, f"no right for {JWT[:20]}&#4", "no right for ***"),
+        (JWT, f"no right for {JWT[:20]} or the like", f"no right for {JWT[:20]} or the like"),
+        (JWT, f"no right for {JWT[:11]}", f"no right for {JWT[:11]}"),
+        ("abc", "abcabc", "abcabc"),
+        ("", "abc", "abc"),
+    ],
+)
+def test_a_decoded_text_is_masked_in_each_spelling(secret: str, text: str, shown: str) -> None:
+    assert Secret(secret).mask(text) == shown
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda char: f"&#{ord(char)};",
+    lambda char: f"&#x{ord(char):X};",
+    lambda char: f"%{ord(char):02X}",
+    lambda char: f"%{ord(char):02x}",
+    lambda char: f"\\u{ord(char):04X}",
+    lambda char: f"\\\\u{ord(char):04x}",
+    lambda char: f"%25{ord(char):02x}",
+    lambda char: char if char.isalnum() else f"\\{char}",
+)
+
+
+@given(
+    st.data(),
+    st.text(st.sampled_from("abcXYZ019+/=-_.~%&<>'\" "), min_size=30, max_size=50).map(str.strip).filter(lambda key: len(key) > 28),
+)
+def test_no_mixture_of_escapes_hides_it(data: st.DataObject, secret: str) -> None:
+    written = "".join(data.draw(st.sampled_from(SPELLINGS))(char) for char in secret)
+    shown = Secret(f"Bearer {secret}").mask(f"[Bearer {written}]")
+    assert "***" in shown
+    assert secret not in {shown, unescape(shown), unquote(shown), unquote(unescape(shown)), shown.replace("\\", "")}
+    assert written not in shown
+
+
+@given(st.text(), st.text(st.characters(), min_size=8))
+def test_any_text_is_masked_or_left(text: str, secret: str) -> None:
+    shown = Secret(secret).mask(text)
+    assert shown == text or "***" in shown

@@ -16,6 +16,8 @@ other 5xx   ServerError              yes                                 no
 1xx, 3xx    ResponseError            no: redirects are not followed      no
 other       ResponseError            no                                  no
 
+Each text of an error passes `Reply.masked`, decoded: only there has a secret that was echoed one spelling.
+
 no answer
 ConnectFailed                        yes, not after a refused certificate   the same: nothing was sent
 RequestTimedOut, Disconnected        yes                                 no
@@ -55,7 +57,7 @@ def error_of(reply: Reply, *, method: str, path: str) -> errors.ResponseError | 
         reply.status,
         method=method,
         path=path,
-        problem=read_problem(reply.body),
+        problem=read_problem(reply.body, reply.masked),
         request_id=_request_id(reply),
         retry_after=parse_retry_after(reply.headers.get("retry-after"), reply.headers.get("date")),
     )
@@ -82,5 +84,5 @@ def is_failure(error: errors.MaiaError) -> bool:
 def _request_id(reply: Reply) -> str | None:
     for name in _REQUEST_ID_HEADERS:
         if name in reply.headers:
-            return plain(reply.headers[name])[:200] or None
+            return plain(reply.masked(reply.headers[name]))[:200] or None
     return None

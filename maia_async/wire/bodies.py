@@ -11,6 +11,7 @@ from maia_async.errors import DecodeError, InvalidRequest
 from maia_async.problems import FieldProblem
 from maia_async.wire.codec import parse_json
 from maia_async.wire.operations import Query
+from maia_async.wire.problem import plain
 from maia_async.wire.requests import Reply, RequestSpec
 
 T = TypeVar("T")
@@ -18,15 +19,19 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=
 
 
 def decoded(spec: RequestSpec, reply: Reply, decode: Callable[[Any], T]) -> T:
-    """`decode` of the reply's JSON; a DecodeError then says which operation it was."""
+    """`decode` of the reply's JSON; a DecodeError then says which operation it was, and quotes no secret of it."""
     try:
         return decode(parse_json(reply.body))
     except DecodeError as error:
-        failure = error.at(spec.method, spec.path, reply.status)
+        failure = DecodeError(masked_lines(error, reply), method=spec.method, path=spec.path, status=error.status or reply.status)
     # A broken answer may hold anything: it is in the parser's own error and frames, and perhaps in `decode`.
     del decode
-    failure.__context__ = None
-    raise failure.with_traceback(None)
+    raise failure
+
+
+def masked_lines(error: DecodeError, reply: Reply) -> list[str]:
+    """The problems of an error about this reply, which quote keys and values, without its secret."""
+    return [line if (shown := reply.masked(line)) == line else plain(shown) for line in error.problems]
 
 
 def accepted(spec: RequestSpec, reply: Reply) -> None:

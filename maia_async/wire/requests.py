@@ -10,6 +10,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from maia_async.secrets import Secret
+
 
 @frozen(kw_only=True)
 class RequestSpec:
@@ -27,8 +29,16 @@ class RequestSpec:
 
 @frozen(kw_only=True)
 class Reply:
-    """An answer as bytes: headers are looked up in lower case, the body is within the size bound."""
+    """An answer as bytes: headers are looked up in lower case, the body is within the size bound.
+
+    secret: what no error may quote of it.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)  # a server may have echoed ours
     body: bytes = field(repr=False)  # a token answer holds the token
+    secret: Secret | None = field(default=None, repr=False, eq=False)
+
+    def masked(self, text: str) -> str:
+        """A text that was decoded from it, without the secret: whatever of an answer gets into an error passes here."""
+        return text if self.secret is None else self.secret.mask(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 from orchestration.account import ENVIRONMENT, posts
-from orchestration.crashing import lost, rows
+from orchestration.crashing import lost, rows, runs_of
 
 from maia_async import (
     Batch,
     ExecutionRequest,
+    JournalError,
     JournalInUse,
     JournalMismatch,
     Maia,
@@ -48,6 +50,35 @@ async def test_a_journal_changes_nothing_about_a_batch_but_that_it_is_written_do
     attributed(emulator, report.outcomes)
     summary = await journal_summary(path)
     assert summary.counts == {"SUCCESS": 40}
+
+
+async def test_a_journal_that_was_removed_without_its_log_is_not_taken_for_a_new_one(
+    emulator: Emulator, maia: Maia, tmp_path: Path
+) -> None:
+    """Somebody removes the journal of a killed batch to run everything anew: nothing runs, or everything."""
+    path, log = tmp_path / "j.db", tmp_path / "j.db-wal"
+    async with Batch(maia.project(), rows(4), journal=path) as batch:
+        _ = [outcome async for outcome in batch]
+        shutil.copy(log, tmp_path / "kept")
+    path.unlink()
+    shutil.move(tmp_path / "kept", log)
+    sent = posts(emulator)
+
+    with pytest.raises(JournalError, match="put the journal back beside it, or remove or rename that file to begin anew"):
+        await run_batch(maia.project(), rows(4), journal=path)
+    assert posts(emulator) == sent
+
+    log.unlink()
+    report = await run_batch(maia.project(), rows(4), journal=path)
+    assert report.counts[OutcomeState.SUCCESS] == 4
+    assert not any(outcome.replayed for outcome in report.outcomes)
+    assert set(runs_of(emulator).values()) == {2}
+
+
+async def test_a_path_that_no_file_can_have_ends_the_batch_before_anything_is_sent(emulator: Emulator, maia: Maia) -> None:
+    with pytest.raises(JournalError, match="no file can have this name"):
+        await run_batch(maia.project(), rows(1), journal="a\0b")
+    assert posts(emulator) == 0
 
 
 async def test_the_same_call_gives_what_ended_again_and_runs_nothing_twice(emulator: Emulator, maia: Maia, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     ),
     "no secret in a repr, log line, error, traceback, warning, event, journal, reference, report, process title": (
         "security/test_secrets_anywhere.py::test_no_secret_is_in_anything_that_comes_out",
+        "security/test_secrets_anywhere.py::test_no_spelling_of_a_secret_in_an_answer_reaches_an_error",
         "security/test_secrets_anywhere.py::test_settings_that_are_refused_show_no_variable_of_the_environment",
         "security/test_secrets_anywhere.py::test_credentials_that_are_refused_are_in_no_frame_of_ours",
         "security/test_secrets_anywhere.py::test_the_command_line_shows_no_secret_either",
@@ -35,6 +36,11 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "files with secrets, or with a user's values, are their owner's only": (
         "security/test_hostile.py::test_a_file_that_others_can_use_or_that_holds_more_than_a_secret_is_refused",
         "orchestration/journal/test_refusals.py::test_only_its_owner_may_read_it_whatever_the_umask",
+    ),
+    "no file of somebody else's is overwritten or removed": (
+        "orchestration/journal/test_lock.py::test_a_link_is_no_lock_whatever_it_leads_to",
+        "orchestration/journal/test_refusals.py::test_a_file_that_is_in_the_way_of_a_new_journal_is_named_and_left",
+        "orchestration/journal/test_refusals.py::test_what_is_no_sound_journal_is_refused_and_left_byte_for_byte",
     ),
     "no proxy, cookie or credential of the machine is picked up": (
         "test_session.py::test_no_cookie_and_no_proxy_of_the_environment_is_used",

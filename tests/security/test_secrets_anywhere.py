@@ -2,6 +2,7 @@
 
     planted                                         may be found in
     token, client secret, token from the endpoint   the requests that carry them, and nowhere else
+    the same, spelled by a server in its own way    the same
     values of pipeline variables                    requests, the caller's own values, a journal; no log line, error text, repr or report
 
 Searched: log lines of every logger at every level, asyncio's in debug mode; warnings; errors with all that hangs on them and the local
@@ -21,9 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cli.harness import Maia as Program
@@ -46,6 +49,9 @@ from maia_async import (
     run_batch,
 )
 from maia_async.orchestration.journal import Journal
+from maia_async.secrets import Secret
+from maia_async.wire.answers import error_of
+from maia_async.wire.requests import Reply
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN = {"pipelineExecutionId": "1398aa31-af57-4a6a-9752-27c2e8556c3f"}
@@ -262,6 +268,74 @@ def test_the_search_finds_what_it_is_for() -> None:
     assert leaks("c4n4ry-2", ears.text)
     assert leaks('a"b', '{"x": "a\\"b"}')
     assert all(leaks("a b&c", form) for form in forms_of("a b&c"))
+
+
+# Secrets that a server echoes in spellings of its own.
+
+KEY = "Ab1+cd2/ef3==gh4"
+
+
+def escaped(written: str) -> Callable[[str], str]:
+    """Everything but letters and digits written like this."""
+    return lambda text: "".join(char if char.isalnum() else written.format(ord(char)) for char in text)
+
+
+SPELLINGS = {
+    "dotnet": escaped("\\u{:04X}"),
+    "gson": escaped("\\u{:04x}"),
+    "php": lambda text: text.replace("/", "\\/"),
+    "percents": escaped("%{:02X}"),
+    "small percents": escaped("%{:02x}"),
+    "entities": escaped("&#{};"),
+    "hexadecimal entities": escaped("&#x{:X};"),
+    "entities in percents": escaped("%26%23{}%3b"),
+}
+
+
+def problem(text: str) -> str:
+    """A body with the text in every place that is shown; the text may have escapes of JSON in it."""
+    entry = f'{{"field": "{text}", "message": "no {text}"}}'
+    return (
+        f'{{"title": "no right for Bearer {text}", "detail": "{text}", "type": "{text}", "instance": "/x?{text}", "error": "{text}", '
+        f'"error_description": "no {text}", "violations": ["{text} is wrong"], "validation-errors": [{entry}]}}'
+    )
+
+
+ANSWERS = {
+    "problem": lambda text: answer(403, problem(text)),
+    "bare text": lambda text: answer(403, f'"{text}"'),
+    "cut": lambda text: answer(403, f'{{"title": "{text}'),
+    "page": lambda text: html(403, f"<html><title>no right for Bearer {text}</title></html>"),
+    "plain text": lambda text: answer(403, f"no right for {text}", content_type="text/plain"),
+    "id": lambda text: answer(403, "{}", x_request_id=text),
+    "page that is a success": lambda text: html(200, f"<html><title>Sign in, {text}</title></html>"),
+    "text that is a success": lambda text: answer(200, f"Hello {text}", content_type="text/plain"),
+    "a time": lambda text: answer(200, f'{{"status": "RUNNING", "startedAt": "{text}"}}'),
+    "fields": lambda text: answer(200, f'{{"{text}": 1}}'),
+}
+
+
+@pytest.mark.parametrize("kind", ["token", "client secret"])
+@pytest.mark.parametrize("place", ANSWERS)
+@pytest.mark.parametrize("how", SPELLINGS)
+async def test_no_spelling_of_a_secret_in_an_answer_reaches_an_error(how: str, place: str, kind: str) -> None:
+    written = SPELLINGS[how](KEY)
+    async with Scripted(then=ANSWERS[place](written)) as server:
+        auth: Any = StaticToken(KEY) if kind == "token" else ClientCredentials("id", KEY, token_url=f"{server.url}/token")
+        async with Maia(auth=auth, base_url=server.url, retry=RetryPolicy(max_tries=1)) as maia:
+            with pytest.raises(MaiaError) as caught:
+                await maia.project("p").execution(RUN["pipelineExecutionId"]).details()
+        server.requests.clear()
+    told = told_by(caught.value, ours_only=True)
+    for text in (told, unescape(told), unquote(told), unescape(unquote(told))):
+        assert KEY not in text
+        assert written not in text
+    assert leaks(KEY, told) == []
+
+
+def test_a_secret_that_hides_in_utf_16_is_found_too() -> None:
+    reply = Reply(status=403, headers={}, body=f'{{"title": "no {KEY}"}}'.encode("utf-16"), secret=Secret(f"Bearer {KEY}"))
+    assert str(error_of(reply, method="GET", path="/v1/x")) == "GET /v1/x: 403 no ***"
 
 
 # Settings.

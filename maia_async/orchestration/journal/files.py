@@ -4,11 +4,14 @@
     missing, and it may be made; or empty               it is made
     missing otherwise                                   JournalError
     no file, or one with several names (hard links)     JournalError: SQLite's log would be another one under each name
+    none, or an empty one, beside a log that is not     JournalError: SQLite would read the rows of a removed journal from it
+    a path that no file can have                        JournalError
     no SQLite file, or damaged                          JournalCorrupt
     of another program; of a newer version of ours      JournalCorrupt
     ours                                                it is used
 
-What is refused is left byte for byte as it is: it is only ever opened read-only.
+What is refused is left byte for byte as it is: it is only ever opened read-only. A new one is built under a name of its own that nobody
+else has, so that no file beside it is touched; a kill in the middle of that leaves its `maia-journal-*.new`, which nothing reads again.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from stat import S_ISREG
+from typing import Final
 
 from attrs import frozen
 
@@ -26,11 +31,16 @@ from maia_async.errors import JournalCorrupt, JournalError, JournalWriteFailed
 from maia_async.orchestration.journal.schema import APPLICATION_ID, TABLES, VERSION, Meta
 
 _NOT_OURS = "give another path; this file was left as it is"
+# How the index of a log begins: with SQLite's version of it, in this machine's order of bytes, or with zeros before that is written.
+_INDEX: Final = frozenset({bytes(4), (3007000).to_bytes(4, "little"), (3007000).to_bytes(4, "big")})
 
 
 def real(path: str | os.PathLike[str]) -> Path:
-    """The path itself, absolute: under a symbolic link's name there would be another lock, and another log."""
-    return Path(os.path.realpath(path))
+    """The path itself, absolute: under a symbolic link's name there would be another lock, and another log. Raises JournalError."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:  # a NUL in it, or what the file system's encoding does not have
+        raise JournalError(f"cannot be opened: no file can have this name ({error})", path=str(path)) from None
 
 
 def exists(path: Path) -> bool:
@@ -70,11 +80,17 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def make(path: Path, meta: Meta) -> None:
-    """A new journal at `path`. It is built beside it and moved there when it is whole, so that a kill leaves none or all of it."""
-    fresh = path.with_name(f"{path.name}.new")
-    _remove(fresh)
+    """A new journal at `path`. It is built beside it and moved there when it is whole, so that a kill leaves none or all of it.
+
+    Raises JournalError beside the log of another one, and JournalWriteFailed.
+    """
+    fresh = path.with_name(f"maia-journal-{token_hex(8)}.new")  # not of the path's name: that may be as long as a name can be
     try:
+        _clear(path)
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise JournalWriteFailed(f"cannot be made: {error}", path=str(path)) from None
+    try:
         fresh.chmod(0o600)  # a umask may have taken our own rights; SQLite gives its other files the rights of this one
         with closing(connect(fresh, "rw")) as database:
             for statement in (
@@ -136,6 +152,35 @@ def _log_size(path: Path) -> int:
         return Path(f"{path}-wal").stat().st_size
     except OSError:
         return 0
+
+
+def _clear(path: Path) -> None:
+    """Make sure that SQLite finds nothing of another database beside a new one.
+
+    beside it                                  then
+    -wal or -journal that is not empty         JournalError: they are rows that SQLite would put into the new database
+    -shm that is not the index of a log        JournalError: SQLite would overwrite it
+    -shm that is, -wal that is empty           removed: they hold nothing
+    """
+    for suffix in ("-wal", "-journal"):
+        log = Path(f"{path}{suffix}")
+        if os.path.lexists(log) and (log.is_symlink() or not log.is_file() or log.stat().st_size > 0):
+            reason = f"is missing or empty, but {str(log)!r} is there, which may hold what a killed process wrote last"
+            raise JournalError(f"{reason}: put the journal back beside it, or remove or rename that file to begin anew", path=str(path))
+    index, log = Path(f"{path}-shm"), Path(f"{path}-wal")
+    if os.path.lexists(index) and (index.is_symlink() or not index.is_file() or not _is_index(index)):
+        raise JournalError(f"cannot be made: {str(index)!r} is in its way, and not ours: move it, or give another path", path=str(path))
+    for nothing in (log, index):
+        with suppress(OSError):
+            nothing.unlink()
+
+
+def _is_index(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4).ljust(4, b"\0") in _INDEX
+    except OSError:
+        return False
 
 
 def _remove(fresh: Path) -> None:

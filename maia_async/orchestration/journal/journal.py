@@ -45,11 +45,12 @@ class Journal:
     async def open(cls, path: str | PathLike[str], *, project_id: str, base_url: str, options: str = "", create: bool = True) -> Self:
         """Open the journal at `path`, or make it unless `create` is false.
 
-        Raises JournalInUse, JournalMismatch (it is about another project or host), JournalCorrupt, JournalWriteFailed (it could not be
-        made), and JournalError for a path that no journal can be at. Whatever was there before is as it was then.
+        Raises JournalInUse, JournalMismatch (it is about another project or another address of the API), JournalCorrupt,
+        JournalWriteFailed (it could not be made), and JournalError for a path that no journal can be at, or that lies beside the log of a
+        removed one. Whatever was there before is as it was then.
         """
+        store = Store(path)  # before the thread: it refuses a path that no file can have
         thread = Thread("journal")
-        store = Store(path)
         thread.keep(store)
         journal = cls(store, thread)
         try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 from attrs import define, evolve, field
 
@@ -24,6 +25,7 @@ from maia_async.orchestration.journal.schema import Meta
 from maia_async.orchestration.journal.steps import Stage, Standing, may_end, may_intend, may_start
 from maia_async.orchestration.journal.values import differing, escaped
 from maia_async.orchestration.journal.writes import Asked, Ended, InputEnded, Intent, Plan, Started, Write
+from maia_async.wire.reference import same_place
 
 _PUT = "INSERT INTO run (idx, request, auto, digest, stage) VALUES (?, ?, ?, ?, ?)"
 _FIND = "SELECT stage, state, execution_id, request, digest, auto FROM run WHERE idx=?"
@@ -116,11 +118,11 @@ class Store:
         return self._database
 
     def _check(self, wanted: Meta) -> None:
-        for name, ours, theirs in (
-            ("project", wanted.project_id, self.meta.project_id),
-            ("base URL", wanted.base_url, self.meta.base_url),
+        for name, ours, theirs, same in (
+            ("project", wanted.project_id, self.meta.project_id, _same_project),
+            ("base URL", wanted.base_url, self.meta.base_url, same_place),
         ):
-            if ours != theirs:
+            if ours != theirs and not _is(same, ours, theirs):
                 reason = f"is about another {name}: {theirs!r}, not {ours!r}; give another journal"
                 raise JournalMismatch(reason, path=str(self.path), fields=[name])
 
@@ -199,6 +201,18 @@ class Store:
     def _refused(self, index: int, found: Standing | None, what: str) -> MisuseError:
         is_now = "is not in it" if found is None else f"is {found.stage if found.state is None else found.state} in it"
         return MisuseError(f"journal {str(self.path)!r}: request {index} cannot {what}, it {is_now}")
+
+
+def _same_project(one: str, other: str) -> bool:
+    """Whether two ids are one UUID in two spellings. Raises ValueError for what is none: such ids have one spelling."""
+    return UUID(one) == UUID(other)
+
+
+def _is(same: Callable[[str, str], bool], one: str, other: str) -> bool:
+    try:
+        return same(one, other)
+    except ValueError:
+        return False
 
 
 _SETTINGS = (

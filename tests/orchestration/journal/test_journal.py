@@ -131,6 +131,38 @@ async def test_another_account_is_refused(path: Path, change: dict[str, str], sa
     await reopened(path, options="other limits are no other batch")
 
 
+UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "same"),
+    [
+        ("https://eu1.api.matillion.com/dpc", "https://EU1.api.matillion.com:443/dpc", True),
+        ("https://EU1.api.matillion.com:443/dpc", "https://eu1.api.matillion.com/dpc", True),
+        ("https://eu1.api.matillion.com/dpc", "https://eu1.api.matillion.com/DPC", False),
+        ("https://eu1.api.matillion.com/dpc", "https://eu1.api.matillion.com:8443/dpc", False),
+        ("https://eu1.api.matillion.com:no/dpc", "https://eu1.api.matillion.com/dpc", False),
+    ],
+)
+async def test_one_address_in_two_spellings_is_one_place(path: Path, before: str, now: str, same: bool) -> None:
+    await reopened(path, base_url=before)
+    if same:
+        await reopened(path, base_url=now)
+    else:
+        with pytest.raises(JournalMismatch, match="another base URL"):
+            await opened(path, base_url=now)
+
+
+@pytest.mark.parametrize(("before", "now", "same"), [(UUID, UUID.upper(), True), (UUID, f"{UUID[:-1]}7", False), ("P", "p", False)])
+async def test_one_project_in_two_spellings_is_one_project(path: Path, before: str, now: str, same: bool) -> None:
+    await reopened(path, project_id=before)
+    if same:
+        await reopened(path, project_id=now)
+    else:
+        with pytest.raises(JournalMismatch, match="another project"):
+            await opened(path, project_id=now)
+
+
 async def test_what_a_row_cannot_take_is_refused_to_its_writer_alone(path: Path) -> None:
     async with await opened(path) as journal:
         told: dict[str, BaseException | None] = {}

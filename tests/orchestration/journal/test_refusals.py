@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,8 @@ async def test_paths_that_no_journal_can_be_at(path: Path, tmp_path: Path) -> No
         await opened(path, create=False)
     with pytest.raises(JournalError, match="does not exist, or is empty"):
         await journal_summary(path)
+    with pytest.raises(JournalError, match="no file can have this name"):
+        await journal_summary("a\0b")
     await filled(path)
     os.link(path, tmp_path / "other.db")
     with pytest.raises(JournalError, match="2 names"):
@@ -158,9 +161,79 @@ async def test_only_its_owner_may_read_it_whatever_the_umask(path: Path, umask: 
     assert modes == {"j.db": 0o600, "j.db-wal": 0o600, "j.db-shm": 0o600}
 
 
-async def test_what_a_killed_creation_left_is_in_nobodys_way(path: Path) -> None:
-    path.with_name("j.db.new").write_bytes(b"half a journal")
-    path.with_name("j.db.new-wal").write_bytes(b"its log")
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+async def test_a_path_that_no_file_can_have_is_refused_and_leaves_no_thread(name: str) -> None:
+    before = threading.enumerate()
+    with pytest.raises(JournalError, match="no file can have this name"):
+        await opened(Path(name))
+    assert threading.enumerate() == before
+
+
+THEIRS = "the only copy of something\n"
+
+
+@pytest.mark.parametrize("suffix", [".new", ".new-journal", ".new-wal", ".db", "-old"])
+async def test_a_file_with_a_similar_name_is_left_alone(tmp_path: Path, suffix: str) -> None:
+    """Also what a creation that was killed, of an older version too, has left: it is in nobody's way."""
+    theirs = tmp_path / f"report{suffix}"
+    theirs.write_text(THEIRS)
+    await filled(tmp_path / "report")
+    assert theirs.read_text() == THEIRS
+    assert entries(theirs) == sorted([tmp_path / "report", theirs])
+
+
+@pytest.mark.parametrize("suffix", [".lock", "-wal", "-journal", "-shm"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+async def test_a_file_that_is_in_the_way_of_a_new_journal_is_named_and_left(tmp_path: Path, suffix: str, kind: str) -> None:
+    path, theirs, victim = tmp_path / "report", tmp_path / f"report{suffix}", tmp_path / "notes"
+    victim.write_text(THEIRS)
+    if kind == "file":
+        theirs.write_text(THEIRS)
+    elif kind == "link":
+        theirs.symlink_to(victim)
+    else:
+        theirs.mkdir()
+    before = entries(path)
+    with pytest.raises(JournalError) as caught:
+        await opened(path)
+    assert (str(theirs) in str(caught.value)) or kind == "folder"
+    assert entries(path) == before
+    assert victim.read_text() == THEIRS
+    assert kind != "file" or theirs.read_text() == THEIRS
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+async def test_the_log_of_a_removed_journal_does_not_come_back(path: Path, tmp_path: Path, left: str) -> None:
+    """Killed, then the journal is removed and its log is not: SQLite would read the old rows into the new one."""
+    async with await opened(path) as journal:
+        await journal.intent(0, request(0), tag="t")
+        killed = copied(path, tmp_path / "killed")
+        (killed.parent / "j.db-shm").write_bytes((tmp_path / "j.db-shm").read_bytes())
+    kept = killed.read_bytes()
+    if left == "nothing":
+        killed.unlink()
+    else:
+        killed.write_bytes(b"")
+    before = files_of(killed)
+
+    with pytest.raises(JournalError, match=r"is missing or empty, but .*j\.db-wal' is there.*put the journal back.*or remove or rename"):
+        await opened(killed)
+    assert files_of(killed) == before
+
+    log = before["j.db-wal"]
+    (killed.parent / "j.db-wal").unlink()
+    async with await opened(killed) as journal:  # and what it left beside its log, an index, is in nobody's way
+        assert journal.rows == ()
+    killed.write_bytes(kept)
+    (killed.parent / "j.db-wal").write_bytes(log)
+    async with await opened(killed) as journal:
+        assert [row.stage.value for row in journal.rows] == ["INTENT"]
+
+
+@pytest.mark.parametrize("index", [b"", bytes(3), bytes(32768), (3007000).to_bytes(4, "little") + bytes(32764)])
+async def test_an_empty_log_and_the_index_of_none_are_removed(path: Path, index: bytes) -> None:
+    path.with_name("j.db-wal").touch()
+    path.with_name("j.db-shm").write_bytes(index)
     await filled(path)
     assert entries(path) == [path]
 
