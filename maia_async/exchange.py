@@ -7,6 +7,10 @@ after an attempt                            then
 may be sent again (wire/answers.py)         wait: full jitter, or Retry-After when that is longer; then once more
 none: held back in an outage (breaker.py)   the same, the first time after the pause; nothing of the budget of retries
 anything else, or no tries, or no budget    raise it
+
+whose answer it is          its `Date` is the API's time (`server_time`, and what is concluded about runs)
+the API's                   yes; without a usable one it takes back what an earlier one told
+the token endpoint's        no: that is another machine, whose clock may be ahead, and the run of a POST would seem to have begun before it
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ from maia_async.wire.retry_after import http_date
 
 T = TypeVar("T")
 Dated = tuple[str, float]
-"""The `Date` header of the last answer ("" when it had none), and the loop's time at which it came."""
+"""The `Date` header of the API's last answer ("" when it had none), and the loop's time at which it came."""
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -199,7 +203,7 @@ class Exchange:
         else:
             answer = self._judged(slot, reply, method, path, secret)
         ended = _loop_time()
-        if reply is not None:
+        if reply is not None and breaker is self.breaker:
             self.dated = reply.headers.get("Date", ""), ended
         self._heard(breaker, path, answer, started, ended, probe=probe)
         failed = None if isinstance(answer, Reply) else type(answer).__name__
@@ -314,19 +318,21 @@ class _Outgoing:
     async def attempt(self) -> Reply | MaiaError:
         """One try: two attempts when the first is answered with 401 and there is another token."""
         exchange, in_doubt = self.exchange, self.in_doubt
+        refetched = False
         while True:
             # Before it asks for a token and waits in line, and after that, when the line may have waited for the end of nothing.
             if (held := _held(exchange.breaker, self.spec)) is not None:
                 return held
             # Asked for before the slot is taken: a slot held while a token is fetched could be the last one.
-            if not getattr(exchange.auth, "ready", False):
-                await exchange.authorization()
+            given = None if getattr(exchange.auth, "ready", False) else exchange.checked(await exchange.authorization())
             slot = await exchange.governor.acquire(self.lane, method=self.spec.method, path=self.spec.path, ride_out=self.ride_out)
             try:
-                # And again after it: the wait for a slot may have outlasted the token.
-                if not getattr(exchange.auth, "ready", True):
+                # And again after it, once: the wait for a slot may have outlasted the token, but the next may be over at once as well.
+                over = not getattr(exchange.auth, "ready", True)
+                if over and not refetched:
+                    refetched = True
                     continue
-                authorization = exchange.checked(await exchange.authorization())
+                authorization = given if over and given is not None else exchange.checked(await exchange.authorization())
                 if (held := _held(exchange.breaker, self.spec)) is not None:
                     return held
                 if self.announce is not None:
@@ -341,7 +347,7 @@ class _Outgoing:
             # A loop: calling itself, `attempt` would be a reference cycle for every request.
             if not isinstance(answer, Unauthorized) or self.replayed or not await exchange.has_another(authorization):
                 return answer
-            self.replayed = True
+            self.replayed, refetched = True, False
 
 
 def _loop_time() -> float:

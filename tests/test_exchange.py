@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
@@ -447,6 +448,19 @@ def credentials(desk: Scripted, **fields: Any) -> ClientCredentials:
     return ClientCredentials("the id", "the-secret", token_url=f"{desk.url}/oauth/token", **fields)
 
 
+async def test_the_time_of_the_api_is_told_by_its_own_answers_alone() -> None:
+    told = answer(body={"access_token": "T", "expires_in": 1800}, date=LATER[121])
+    async with Scripted(told) as desk, Scripted(answer(503), answer(date=THE_DATE), answer(date="soon")) as server:
+        async with exchange_with(server.url, auth=credentials(desk), retry=RetryPolicy(max_tries=1)) as exchange:
+            with pytest.raises(errors.ServerError):
+                await exchange.call(GET, Lane.READ)
+            assert exchange.server_date() is None  # the token's answer had one
+            await exchange.call(GET, Lane.READ)
+            assert exchange.server_date() == pytest.approx(datetime(2026, 1, 1, tzinfo=UTC).timestamp(), abs=0.1)
+            await exchange.call(GET, Lane.READ)
+            assert exchange.server_date() is None
+
+
 async def test_the_token_request_is_the_one_that_callers_send() -> None:
     async with Scripted(TokenDesk()) as desk, Scripted(answer()) as server, exchange_with(server.url, auth=credentials(desk)) as exchange:
         await exchange.call(GET, Lane.READ)
@@ -647,6 +661,36 @@ async def test_a_token_that_ends_during_a_pause_is_not_the_one_that_is_sent_afte
             await exchange.call(GET, Lane.READ)
         assert server.sent("authorization") == ["Bearer T1", "Bearer T2"]
         assert server.times == pytest.approx([0, 110], abs=0.1)
+
+
+@pytest.mark.parametrize("answers", [[answer()], [answer(401), answer()]], ids=["answered", "401 first"])
+async def test_a_token_that_is_over_at_once_is_fetched_once_more_and_sent(answers: list[Step]) -> None:
+    async with Scripted(then=TokenDesk(life=1e-300)) as desk, Scripted(*answers) as server:
+        async with exchange_with(server.url, auth=credentials(desk)) as exchange:
+            await exchange.call(GET, Lane.READ)
+        assert len(server.requests) == len(answers)
+        assert 1 <= len(desk.requests) <= 5
+
+
+async def test_a_token_that_is_over_when_its_turn_comes_is_fetched_once_more_and_sent() -> None:
+    class Over:
+        """Never says that it is ready."""
+
+        ready = False
+        asked = 0
+
+        async def authorization(self) -> str:
+            self.asked += 1
+            return f"Bearer T{self.asked}"
+
+        def forget(self, authorization: str) -> None:
+            raise AssertionError(authorization)
+
+    auth = Over()
+    async with Scripted(then=answer()) as server, exchange_with(server.url, auth=auth) as exchange:
+        await exchange.call(GET, Lane.READ)
+        assert server.sent("authorization") == ["Bearer T2"]
+    assert auth.asked == 2
 
 
 async def test_tokens_are_renewed_before_their_end_for_days() -> None:

@@ -27,7 +27,9 @@ from maia_async import (
     run_batch,
 )
 from maia_async.emulator import Emulator, Fault
+from maia_async.orchestration.batch.rules import Rules
 
+AUTO_TAG = f"maia-async-{'0' * 32}"
 CANNOT_CONNECT = RetryPolicy(max_tries=2, base=0.1, cap=0.1)
 
 
@@ -145,6 +147,37 @@ async def test_429_is_waited_for_however_often_it_comes(now: Any) -> None:
         assert len(emulator.control.executions()) == 30
 
 
+# Second POSTs
+
+
+async def test_a_row_whose_second_post_is_refused_is_unknown_and_not_rejected(emulator: Emulator, maia: Maia) -> None:
+    emulator.control.set_network(list_lag=10_000)
+    emulator.control.add_fault(starting("long", status=504, landed=True, times=1))
+    emulator.control.add_fault(starting("long", status=403, skip=1))
+
+    report = await run_batch(maia.project(), [request("long"), request("instant")])
+
+    assert states(report.outcomes) == ["UNKNOWN", "SUCCESS"]
+    assert isinstance(report.outcomes[0].error, TriggerOutcomeUnknown)
+    assert len([run for run in emulator.control.executions() if run.pipeline_name == "long"]) == 1
+
+
+async def test_a_batch_that_is_left_while_a_second_post_is_held_does_not_say_that_nothing_was_started(
+    emulator: Emulator, maia: Maia
+) -> None:
+    emulator.control.set_network(list_lag=10_000)
+    emulator.control.add_fault(starting(status=504, landed=True, times=1))
+    emulator.control.add_fault(starting(status=429, retry_after=1000, skip=1))
+    async with Batch(maia.project(), [request("long")]) as batch:
+        while posts(emulator) < 2:  # noqa: ASYNC110 - what is waited for happens on the server
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
+
+    (outcome,) = batch.report().outcomes
+    assert outcome.state == "UNKNOWN"
+    assert posts(emulator) == 2
+
+
 # Conflicts
 
 
@@ -185,6 +218,36 @@ async def test_requests_that_wait_for_a_tag_do_not_hold_up_more_of_the_input_tha
         rest = [outcome.state.value async for outcome in batch]
 
     assert rest == ["NOT_STARTED"] * 70
+
+
+@pytest.mark.parametrize(
+    ("on_conflict", "tag", "waits"),
+    [("raise", AUTO_TAG, False), ("raise", "mine", False), ("wait", AUTO_TAG, False), ("wait", "mine", True)],
+)
+def test_a_tag_of_its_own_is_waited_for_by_nobody(on_conflict: str, tag: str, waits: bool) -> None:
+    rules = Rules(max_running=1, on_failure="continue", on_conflict=on_conflict, conflict_timeout=1, on_cancel="leave", timeout=None)
+    assert rules.waits_for(tag) is waits
+
+
+async def test_on_conflict_wait_does_not_wait_for_its_own_run_to_start_another(emulator: Emulator, maia: Maia) -> None:
+    """A gateway repeats the POST by itself: the run goes on, and the 409 to the copy is all that comes back."""
+    emulator.control.add_fault(starting(status=409, landed=True, times=1))
+
+    report = await run_batch(maia.project(), [request("takes 40")], on_conflict="wait")
+
+    assert report.succeeded
+    assert [run.id for run in emulator.control.executions()] == [report.outcomes[0].execution_id]
+    assert posts(emulator) == 1
+
+
+async def test_a_conflict_about_a_tag_of_its_own_that_no_run_explains_is_rejected_and_sent_once(emulator: Emulator, maia: Maia) -> None:
+    emulator.control.add_fault(starting(status=409))
+
+    report = await run_batch(maia.project(), [request()], on_conflict="wait")
+
+    assert states(report.outcomes) == ["REJECTED"]
+    assert isinstance(report.outcomes[0].error, Conflict)
+    assert posts(emulator) == 1
 
 
 # on_failure="cancel" in full

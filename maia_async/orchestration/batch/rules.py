@@ -1,4 +1,4 @@
-"""What a batch was asked to do: its options, checked, and the ways in which it may treat its runs. Plain values, and one table."""
+"""What a batch was asked to do: its options, checked, and the ways in which it may treat its runs. Plain values, and two tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import frozen
 
 from maia_async.errors import ConfigurationError
+from maia_async.models.request import ExecutionTag, is_auto_tag
 from maia_async.resources.ending import ON_END
 
 
@@ -58,6 +59,16 @@ class Rules:
         _seconds("conflict_timeout", self.conflict_timeout)
         if self.timeout is not None:
             _seconds("timeout", self.timeout)
+
+    def waits_for(self, tag: ExecutionTag) -> bool:
+        """Whether a request with this tag, which the API says is running, is sent again later.
+
+        on_conflict    tag              it
+        raise          -                no
+        wait           AUTO's           no: nobody else has it, so it could only be its own run that it waits for
+        wait           the caller's     yes
+        """
+        return self.on_conflict == "wait" and not is_auto_tag(tag)
 
 
 def _seconds(name: str, value: object) -> None:

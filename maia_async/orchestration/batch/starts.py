@@ -249,7 +249,7 @@ class Starts:
             self.begin(live)
             return True
         self._passed(number)
-        if step is not Step.CONFLICT or self._rules.on_conflict != "wait":
+        if step is not Step.CONFLICT or not self._rules.waits_for(live.request.execution_tag):
             return False
         delay = self._delays.setdefault(live, Delay())
         delay.give_up = now + self._rules.conflict_timeout if delay.give_up is None else delay.give_up

@@ -3,6 +3,8 @@
 what ends it                                                       raised (`failure`)
 an id, of its POST, of a POST sent again, or of the list           nothing: the task's result is the id
 NOT_LANDED, REFUSED (wire/landing.py), or it never went out        the error itself, also when it is none of ours
+the same, of a POST sent again: it says nothing about the first    TriggerOutcomeUnknown, with the error as its cause
+409 for an AUTO tag, and the list shows no run of it in time       the Conflict; TriggerOutcomeUnknown when it was sent before
 in doubt, and the list does not settle it (decision.py)            TriggerOutcomeUnknown
 in doubt when its time was up                                      TriggerOutcomeUnknown
 withdrawn before it went out                                       what its withdrawal was given as the reason

@@ -1,36 +1,45 @@
 """What may be concluded about POSTs that start runs: two pure tables, of one POST's end and of what the list shows. No I/O, no clock.
 
-How one POST ended (`end_of`). In doubt: an earlier POST of this very request got no usable answer.
+How one POST ended (`end_of`), the first row that fits. In doubt: an earlier POST of this very request got no usable answer, which what
+became of this one says nothing about: the list may not have shown its run yet.
 
     in doubt before   tag      the answer, or what broke (wire/landing.py)   end
     -                 -        an id                                         STARTED
-    -                 -        NOT_LANDED, or it never went out              FAILED    the error; nothing landed
-    -                 -        REFUSED, but the next row                     FAILED    the error; the earlier one was absent after `settle`
-    yes               AUTO     409                                           PROVEN    the tag is nobody else's: ours landed, and runs
+    -                 -        an id that another request of ours has        DOUBTED   a stale cache's; so do all other AMBIGUOUS ones
+    -                 AUTO     409                                           PROVEN    the tag is nobody else's: ours landed, and runs
     -                 -        AMBIGUOUS                                     DOUBTED
+    no                -        NOT_LANDED, REFUSED, or it never went out     FAILED    the error; nothing landed
+    yes               -        429, no connection, no answer for a token     HELD      it did not land, and may be sent again
+    yes               -        any other NOT_LANDED, or REFUSED              REFUSED   it did not land, and is not sent again
 
-What the list shows for the POSTs of one lane that are in doubt (`decide`), the first row that fits. All POSTs of the lane have ended
-`waited` seconds ago; a look counts when it was asked for after `settle`. n: the requests in doubt, and those that were given up in the
-last half hour; k: unexplained rows. again: AUTO, not withdrawn, sent fewer than `max_sends` times.
+What the list shows for the POSTs of one lane that are in doubt (`decide`), the first row that fits. All POSTs of the lane that may have
+landed have ended `waited` seconds ago; a look counts when it was asked for after `settle`. n: the requests in doubt, and those that were
+given up in the last half hour; k: unexplained rows. again: AUTO, not withdrawn, not REFUSED, sent fewer than `max_sends` times.
 
     the look          the rows                                             verdict for each
+    whole, any        none of them, and the first POST of one PROVEN was   it STANDS, at once: the tag is taken, by a run that is not ours
+                      the 409
     refused           -                                                    UNKNOWN, all rows seen so far
     none yet          -                                                    LOOK_AGAIN
     failed, or part   -                                                    LOOK_AGAIN until `patience`, then UNKNOWN, all rows
     whole             ids of ours are missing, or fewer rows than PROVEN   LOOK_AGAIN until 4 settle; then UNKNOWN, all rows, if ids miss
     whole             some in another spelling                             UNKNOWN, all rows
-    whole             k = 0                                                again: SEND_AGAIN, unless one is PROVEN; else UNKNOWN, none
+    whole             k = 0, another                                       again: SEND_AGAIN, unless one is PROVEN; else as below
+    whole             k = 0, not again, the last POST HELD or REFUSED      LOOK_AGAIN until 4 settle, then UNKNOWN, none
+    whole             k = 0, not again                                     UNKNOWN, none
     whole             others ran it in the 20 minutes before               UNKNOWN, all rows
     whole             not all n are equal                                  UNKNOWN, all rows
     whole             k > n                                                UNKNOWN, all rows
     whole             a row that ended before the 409 of a PROVEN one      UNKNOWN, all rows
-    whole             k <= n                                               ADOPT k of them, PROVEN first; the others as for k = 0
+    whole             k <= n                                               ADOPT k of them, PROVEN first, then REFUSED; the others as
+                                                                           for k = 0, but a PROVEN one is UNKNOWN
 
-Nothing is decided before `settle`, though one row for one request is shown: a second row may still come and make it ambiguous. Hence a
-verdict is final, and no id is taken back. Rows that are shown can be told apart by nothing but their times and their number: they carry
-neither the tag nor the variables.
+But for the first row nothing is decided before `settle`, though one row for one request is shown: a second row may still come and make it
+ambiguous. Hence a verdict is final, and no id is taken back. Rows that are shown can be told apart by nothing but their times and their
+number: they carry neither the tag nor the variables.
 
-The limits: a run that lands, or is first listed, later than `settle` after the POST failed, and has ended by then (or has no AUTO tag),
+The limits: a gateway that makes two POSTs of one gets a 409 for the second, and is believed if the list does not show the run at once; a
+run that lands, or is first listed, later than `settle` after the POST failed, and has ended by then (or has no AUTO tag),
 is taken for absent; somebody else who starts the same pipeline meanwhile for the first time in 20 minutes, while ours did not land, is
 taken for ours.
 """
@@ -43,8 +52,9 @@ from typing import Final
 
 from attrs import frozen
 
-from maia_async.errors import Conflict
+from maia_async.errors import Conflict, ConnectFailed, RateLimited, ResponseError, TransportError
 from maia_async.orchestration.trigger.evidence import Evidence, Row
+from maia_async.wire.answers import is_failure
 from maia_async.wire.landing import Landing, landing_of
 
 BEHIND: Final = 4  # times `settle`: how long a list that is known to be behind is waited for
@@ -57,18 +67,33 @@ class End(Enum):
     FAILED = "no run of it exists"
     PROVEN = "a run of it exists"
     DOUBTED = "a run of it may exist"
+    HELD = "a run of an earlier POST may exist; this one may be made again"
+    REFUSED = "a run of an earlier POST may exist; no further one is made"
 
 
 def end_of(error: BaseException | None, *, out: bool, doubted: bool, auto: bool) -> End:
-    """The first table. `out`: this POST was sent, and `error` is about its answer; `doubted`: an earlier one of it is in doubt."""
+    """The first table. `out`: this POST was sent, and `error` is about its answer; `doubted`: an earlier one of it is in doubt.
+
+    An id that is another request's comes here as the DecodeError that the desk makes of it.
+    """
     if error is None:
         return End.STARTED
-    if not out:
-        return End.FAILED
-    landing = landing_of(error)
-    if landing is Landing.REFUSED and doubted and auto and isinstance(error, Conflict):
+    if out and auto and isinstance(error, Conflict):
         return End.PROVEN
-    return End.DOUBTED if landing is Landing.AMBIGUOUS else End.FAILED
+    if out and landing_of(error) is Landing.AMBIGUOUS:
+        return End.DOUBTED
+    if not doubted:
+        return End.FAILED
+    return End.HELD if _passes(error) else End.REFUSED
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether a POST that did not land may do so later. A 5xx here is the token endpoint's: of the API it would be ambiguous."""
+    if isinstance(error, ConnectFailed):
+        return not error.final
+    if isinstance(error, ResponseError):
+        return isinstance(error, RateLimited) or error.status in {408, 425} or is_failure(error)
+    return isinstance(error, TransportError)
 
 
 class Look(Enum):
@@ -83,7 +108,7 @@ class Look(Enum):
 
 @frozen(kw_only=True)
 class View:
-    """The time and the look. `why`: what went wrong with the look, for the error. Seconds."""
+    """The time and the look. `latest`: the last one, before `settle` too. `why`: what went wrong with it, for the error. Seconds."""
 
     look: Look
     waited: float
@@ -91,6 +116,7 @@ class View:
     patience: float
     max_sends: int
     why: str = ""
+    latest: Look = Look.NONE
 
     @property
     def patient_with_lag(self) -> bool:
@@ -102,14 +128,26 @@ class View:
 class Doubt:
     """One request in doubt. Those that are equal but for an AUTO tag have the same `same_as`.
 
-    again: its tag lets it be sent once more, and its caller still wants it. proven: the API's second at which a 409 showed that it runs.
+    again: its tag lets it be sent once more, and its caller still wants it. last: how its last POST ended. proven: the API's second at
+    which a 409 showed that it runs.
     """
 
     key: Hashable
     same_as: str
     again: bool
     sends: int = 1
+    last: End = End.DOUBTED
     proven: int | None = None
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the 409 answered its only POST: a copy of that POST, made on the way, may have started its run, or somebody else."""
+        return self.proven is not None and self.sends == 1
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether its last POST did not land, so that it is an earlier one whose run is looked for."""
+        return self.last in {End.HELD, End.REFUSED}
 
 
 @frozen
@@ -139,11 +177,20 @@ class Unknown:
     reason: str
 
 
-Verdict = Adopt | SendAgain | LookAgain | Unknown
+@frozen
+class Stands:
+    """The refusal of its only POST is to be believed: the list shows no run of it."""
+
+
+Verdict = Adopt | SendAgain | LookAgain | Unknown | Stands
 
 
 def decide(doubts: Sequence[Doubt], evidence: Evidence, view: View, *, given_up: Collection[str] = ()) -> dict[Hashable, Verdict]:
     """The second table. `given_up`: `same_as` of requests of this lane whose fate was never found out."""
+    if view.latest is Look.WHOLE and not evidence.candidates and not evidence.missing:
+        standing: dict[Hashable, Verdict] = {doubt.key: Stands() for doubt in doubts if doubt.is_conflict}
+        if standing:
+            return {doubt.key: standing.get(doubt.key, LookAgain()) for doubt in doubts}
     lane_wide = _unreadable(evidence, view) or _behind(doubts, evidence, view) or _ambiguous(doubts, evidence, given_up)
     if lane_wide is not None:
         return {doubt.key: lane_wide for doubt in doubts}
@@ -200,8 +247,8 @@ def _ended_too_soon(row: Row, doubt: Doubt) -> bool:
 
 
 def _paired(doubts: Sequence[Doubt], rows: Sequence[Row], view: View) -> dict[Hashable, Verdict]:
-    """Rows for the first requests, those that are proven before the others; what is due to a request without a row for the rest."""
-    ordered = sorted(doubts, key=lambda doubt: doubt.proven is None)
+    """Rows for the first requests, those that are proven or cannot be sent again first; what is due to one without a row for the rest."""
+    ordered = sorted(doubts, key=lambda doubt: (doubt.proven is None, doubt.last is not End.REFUSED))
     found: dict[Hashable, Verdict] = {doubt.key: Adopt(row.id) for doubt, row in zip(ordered, rows, strict=False)}
     rest = ordered[len(rows) :]
     unlisted = any(doubt.proven is not None for doubt in rest)
@@ -215,8 +262,13 @@ def _without_row(doubt: Doubt, view: View, *, unlisted: bool) -> Verdict:
         return Unknown((), "its tag is taken, so it landed, but the list of executions does not show it")
     if unlisted:
         return Unknown((), "the list of executions does not show a run that is known to exist")
-    if not doubt.again:
+    again = doubt.again and doubt.last is not End.REFUSED
+    if again and doubt.sends < view.max_sends:
+        return SendAgain()
+    if doubt.turned_away and view.patient_with_lag:
+        return LookAgain()
+    if doubt.last is End.REFUSED:
+        return Unknown((), "that answers a later POST of it: an earlier one may have landed, and the list of executions shows no run of it")
+    if not again:
         return Unknown((), "the list of executions shows no run of it, and it may not be sent again")
-    if doubt.sends >= view.max_sends:
-        return Unknown((), f"it was sent {doubt.sends} times, no answer came, and the list of executions shows no run of it")
-    return SendAgain()
+    return Unknown((), f"it was sent {doubt.sends} times, no answer came, and the list of executions shows no run of it")

@@ -11,7 +11,8 @@ Each request is seen to by a task that the client owns, so that a cancelled call
 A caller may also take a request back and stay (`Call.withdraw`): one that is in doubt is then looked up as any other, and not sent again.
 
 A POST that gets no usable answer puts its lane (project, environment, pipeline) on hold: no new POST goes out there, those that are out
-are awaited, the list of executions is read, and `decision.py` says what may be concluded. Other lanes are not concerned.
+are awaited, the list of executions is read, and `decision.py` says what may be concluded. Other lanes are not concerned. An answer with
+an id that another request of this client has is no usable answer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from maia_async.clock import utc_now
-from maia_async.errors import InvalidRequest, MaiaError, MisuseError, SessionClosed, TriggerOutcomeUnknown
+from maia_async.errors import DecodeError, InvalidRequest, MaiaError, MisuseError, SessionClosed, TriggerOutcomeUnknown
 from maia_async.events import ExecutionTriggered, TriggerAbandoned, TriggerRecovered
 from maia_async.exchange import Exchange, server_time_at
 from maia_async.governor import Lane as Budget
@@ -31,7 +32,7 @@ from maia_async.models import AUTO, ExecutionRequest
 from maia_async.models.request import is_auto_tag
 from maia_async.observers import Observers
 from maia_async.orchestration.trigger.call import Call, Held, LaneHeld, Withdrawn
-from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Unknown, Verdict, end_of
+from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Stands, Unknown, Verdict, end_of
 from maia_async.orchestration.trigger.lanes import MARGIN, Case, Lane, LaneKey, Lanes, Sent, key_of, sameness
 from maia_async.orchestration.trigger.lookup import Lookup
 from maia_async.orchestration.trigger.resolver import Patience, Resolver
@@ -161,6 +162,8 @@ class TriggerDesk:
                     self.counts["adopted"] += 1
                     call.began = case.sent
                     return self._started(call, verdict.execution_id, adopted=True)
+                if isinstance(verdict, Stands) and case.cause is not None:
+                    raise case.cause
                 if not isinstance(verdict, SendAgain):
                     self.counts["unknown"] += 1
                     assert isinstance(verdict, Unknown)  # noqa: S101 - LOOK_AGAIN is told to nobody
@@ -177,14 +180,13 @@ class TriggerDesk:
                     lane.know_run(call.request.execution_tag, execution_id, call.sent)
                 call.land()
                 return self._started(call, execution_id)
-            doubted = case is not None or call.gone is not None
-            end = end_of(error, out=call.out, doubted=doubted, auto=is_auto_tag(call.request.execution_tag))
+            end = end_of(error, out=call.out, doubted=case is not None, auto=is_auto_tag(call.request.execution_tag))
             if case is not None and error is call.withdrawn:
                 raise call.unknown("it was withdrawn before it could be sent again")
             if end is End.FAILED:
                 call.in_doubt = call.out
                 raise error
-            case = self._doubt(call, error, proven=end is End.PROVEN)
+            case = self._doubt(call, error, end)
 
     async def _post(self, call: Call) -> str:
         spec = operations.execute_pipeline(call.project_id, codec.encode_request(call.request))
@@ -199,7 +201,11 @@ class TriggerDesk:
                 reply = await self._exchange.call(spec, Budget.TRIGGER, in_doubt=call.doubt, announce=call.announce)
             except Held:
                 continue
-            return decoded(spec, reply, codec.started_id)
+            execution_id = decoded(spec, reply, codec.started_id)
+            if self._lanes.has(codec.plain_id(execution_id)):
+                problems = [f"$: execution {execution_id} is another request's, as from a stale cache"]
+                raise DecodeError(problems, method=spec.method, path=spec.path, status=reply.status)
+            return execution_id
 
     async def _release_of(self, lane: Lane) -> None:
         released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -234,20 +240,23 @@ class TriggerDesk:
 
     # in doubt
 
-    def _doubt(self, call: Call, error: Exception, *, proven: bool) -> Case:
-        """Its POST got no usable answer (or a 409 that proves an earlier one): have it looked up."""
+    def _doubt(self, call: Call, error: Exception, end: End) -> Case:
+        """Its POST got no usable answer, or one that does not tell what became of it or of an earlier one: have it looked up."""
         case, now = call.case, asyncio.get_running_loop().time()
         sent = server_time_at(call.dated, call.sent)
         if case is None:
             self.counts["in doubt"] += 1
             gone, call.gone = call.gone, None
             call.case = case = self._case(call, sent=gone.sent if gone else call.sent, start=gone.start if gone else sent)
+            case.sends += gone is not None
         else:
             case.sends += 1
-            case.latest = None  # an earlier process could not have sent later than that; this one just has
             case.verdict = asyncio.get_running_loop().create_future()
-        case.ended, case.cause = now, error
-        if proven:
+        case.cause, case.last = error, end
+        if end in {End.DOUBTED, End.PROVEN}:  # of one that did not land nothing is waited for: what is left of the first one's time is
+            case.ended = now
+            case.latest = case.latest if case.sends == 1 else None  # that was for the POST of an earlier process
+        if end is End.PROVEN:
             case.proven = int(sent or 0)
         self._look_up(call.lane, case)
         call.land()
@@ -328,8 +337,7 @@ class TriggerDesk:
         sent, start = (call.sent, server_time_at(call.dated, call.sent)) if case is None else (case.sent, case.start)
         if gone is not None:
             sent, start = gone.sent, gone.start
-        counts = lost or (gone is not None and gone.counts)
-        call.lane.give_up(call.request, sent=sent, start=start, now=asyncio.get_running_loop().time(), counts=counts)
+        call.lane.give_up(call.request, sent=sent, start=start, now=asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """Withdraw what has not gone out, and give the rest its 10 s. Callers that still wait get their answer, or the error."""

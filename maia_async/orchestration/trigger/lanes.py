@@ -24,7 +24,7 @@ from attrs import define, evolve, field, frozen
 
 from maia_async.models import ExecutionRequest
 from maia_async.models.request import is_auto_tag
-from maia_async.orchestration.trigger.decision import Doubt, Verdict
+from maia_async.orchestration.trigger.decision import Doubt, End, Verdict
 from maia_async.orchestration.trigger.evidence import LaneName, Window
 from maia_async.wire import codec
 
@@ -53,7 +53,8 @@ class Case:
     """One request in doubt.
 
     sent: the loop's time of its first POST. start: the same by the API's clock, None while that has not told the time. ended: the loop's
-    time at which the last POST of it failed. latest: the API's second after which its run cannot have begun any more; None: open.
+    time at which the last POST of it failed that may have landed. last: how its last POST ended. latest: the API's second after which its
+    run cannot have begun any more; None: open.
     """
 
     request: ExecutionRequest
@@ -66,6 +67,7 @@ class Case:
     latest: int | None = None
     sends: int = 1
     withdrawn: bool = False
+    last: End = End.DOUBTED
     proven: int | None = None
     cause: BaseException | None = None
     candidates: tuple[str, ...] = ()
@@ -74,7 +76,7 @@ class Case:
     def doubt(self) -> Doubt:
         """It as the decision takes it."""
         again = is_auto_tag(self.request.execution_tag) and not self.withdrawn
-        return Doubt(key=id(self), same_as=self.same_as, again=again, sends=self.sends, proven=self.proven)
+        return Doubt(key=id(self), same_as=self.same_as, again=again, sends=self.sends, last=self.last, proven=self.proven)
 
 
 @frozen

@@ -98,8 +98,10 @@ class Resolver:
                 self._carry_out(view, evidence, others)
 
     def _after(self, since: float) -> float:
-        """When to look next. A request of an earlier process may have settled long ago: then at once, and for good."""
+        """When to look next. At once where a conflict may stand, and where the request of an earlier process has settled long ago."""
         now = _now()
+        if not self._done and any(case.doubt().is_conflict for case in self._lane.cases):
+            return now
         if not self._done and now >= since + self._patience.settle:
             self._done = 2
         return next_look(self._done, since, self._patience.settle, now)
@@ -136,6 +138,7 @@ class Resolver:
             patience=patience.unreadable + self._paused,
             max_sends=patience.max_sends,
             why=why,
+            latest=found,
         )
         return view, evidence
 

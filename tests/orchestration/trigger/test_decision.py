@@ -9,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maia_async import errors
-from maia_async.orchestration.trigger.decision import Adopt, Doubt, End, Look, LookAgain, SendAgain, Unknown, Verdict, View, decide, end_of
+from maia_async.orchestration.trigger.decision import (
+    Adopt,
+    Doubt,
+    End,
+    Look,
+    LookAgain,
+    SendAgain,
+    Stands,
+    Unknown,
+    Verdict,
+    View,
+    decide,
+    end_of,
+)
 from maia_async.orchestration.trigger.evidence import Evidence, Row
 
 WHERE: dict[str, Any] = {"method": "POST", "path": "/x"}
@@ -20,44 +33,64 @@ WHERE: dict[str, Any] = {"method": "POST", "path": "/x"}
     [
         (None, True, False, True, End.STARTED),
         (None, True, True, False, End.STARTED),
-        (errors.ConnectFailed("refused"), False, False, True, End.FAILED),
-        (errors.RateLimited(429, **WHERE), False, True, True, End.FAILED),
-        (errors.ServerError(503, **WHERE), False, False, True, End.FAILED),  # of the token endpoint
-        (LookupError("vault"), False, False, True, End.FAILED),
-        (errors.NotFound(404, **WHERE), True, False, True, End.FAILED),
-        (errors.NotFound(404, **WHERE), True, True, True, End.FAILED),
-        (errors.Conflict(409, **WHERE), True, False, True, End.FAILED),
-        (errors.Conflict(409, **WHERE), True, False, False, End.FAILED),
-        (errors.Conflict(409, **WHERE), True, True, False, End.FAILED),
+        (errors.DecodeError(["$: another request's"]), True, False, False, End.DOUBTED),
+        (errors.Conflict(409, **WHERE), True, False, True, End.PROVEN),
         (errors.Conflict(409, **WHERE), True, True, True, End.PROVEN),
         (errors.GatewayTimeout(504, **WHERE), True, False, True, End.DOUBTED),
         (errors.GatewayTimeout(504, **WHERE), True, True, False, End.DOUBTED),
         (errors.Disconnected("reset"), True, False, False, End.DOUBTED),
         (errors.DecodeError(["$: HTML"]), True, False, True, End.DOUBTED),
         (ValueError("a bug"), True, False, True, End.DOUBTED),
+        # nothing was in doubt before
+        (errors.ConnectFailed("refused"), False, False, True, End.FAILED),
+        (errors.RateLimited(429, **WHERE), False, False, True, End.FAILED),
+        (errors.ServerError(503, **WHERE), False, False, True, End.FAILED),  # of the token endpoint
+        (LookupError("vault"), False, False, True, End.FAILED),
+        (errors.NotFound(404, **WHERE), True, False, True, End.FAILED),
+        (errors.Conflict(409, **WHERE), True, False, False, End.FAILED),
+        # an earlier POST was in doubt, and is no less so now
+        (errors.RateLimited(429, **WHERE), False, True, True, End.HELD),
+        (errors.ConnectFailed("refused"), False, True, True, End.HELD),
+        (errors.ServerError(503, **WHERE), False, True, True, End.HELD),  # of the token endpoint
+        (errors.ResponseError(408, **WHERE), False, True, True, End.HELD),
+        (errors.RequestTimedOut("late"), False, True, True, End.HELD),
+        (errors.ConnectFailed("certificate", final=True), False, True, True, End.REFUSED),
+        (errors.ServerError(501, **WHERE), False, True, True, End.REFUSED),
+        (errors.Unauthorized(401, **WHERE), False, True, True, End.REFUSED),
+        (errors.SessionClosed(), False, True, True, End.REFUSED),
+        (LookupError("vault"), False, True, True, End.REFUSED),
+        (errors.BadRequest(400, **WHERE), True, True, True, End.REFUSED),
+        (errors.NotFound(404, **WHERE), True, True, True, End.REFUSED),
+        (errors.Conflict(409, **WHERE), True, True, False, End.REFUSED),
     ],
 )
 def test_each_way_in_which_a_post_ends(error: Exception | None, out: bool, doubted: bool, auto: bool, end: End) -> None:
     assert end_of(error, out=out, doubted=doubted, auto=auto) is end
 
 
-def view(look: Look = Look.WHOLE, *, waited: float = 15.0, max_sends: int = 5) -> View:
-    return View(look=look, waited=waited, settle=15.0, patience=60.0, max_sends=max_sends, why="503")
+def view(look: Look = Look.WHOLE, *, waited: float = 15.0, max_sends: int = 5, latest: Look | None = None) -> View:
+    return View(look=look, waited=waited, settle=15.0, patience=60.0, max_sends=max_sends, why="503", latest=latest or look)
 
 
 def rows(count: int, **fields: Any) -> tuple[Row, ...]:
     return tuple(Row(id=f"r-{number}", name="load", start=1000 + number, **fields) for number in range(count))
 
 
+LAST = {"proven": End.PROVEN, "first": End.PROVEN, "held": End.HELD, "refused": End.REFUSED}
+
+
 def doubts(*kinds: str, same: bool = True) -> list[Doubt]:
-    """One for each kind: "auto", "own" (it must not be sent again), "proven", "spent" (sent too often)."""
+    """One for each kind: "auto", "own" (it must not be sent again), "spent" (sent too often), "proven" (by the 409 to its second POST),
+    "first" (the 409 came to its first), "held" and "refused" (its second POST was), "held own", "held spent".
+    """  # noqa: D205 - the kinds are the summary
     return [
         Doubt(
             key=number,
             same_as="" if same else str(number),
-            again=kind != "own",
-            sends=5 if kind == "spent" else 1,
-            proven=1500 if kind == "proven" else None,
+            again="own" not in kind,
+            sends=5 if "spent" in kind else 1 if kind in {"auto", "own", "first"} else 2,
+            last=LAST.get(kind.split()[0], End.DOUBTED),
+            proven=1500 if kind in {"proven", "first"} else None,
         )
         for number, kind in enumerate(kinds)
     ]
@@ -78,6 +111,8 @@ def words(found: dict[Any, Verdict]) -> list[str]:
     for _, verdict in sorted(found.items()):
         if isinstance(verdict, Adopt):
             said.append(verdict.execution_id)
+        elif isinstance(verdict, Stands):
+            said.append("stands")
         elif isinstance(verdict, Unknown):
             said.append("unknown " + " ".join(verdict.candidates))
         else:
@@ -108,6 +143,17 @@ ONE, TWO = ["auto"], ["auto", "auto"]
         (view(waited=60), evidence(), ["proven"], ["unknown "]),
         (view(waited=60), evidence(1), ["proven", "proven"], ["r-0", "unknown "]),
         (view(waited=60), evidence(), ["proven", "auto"], ["unknown ", "unknown "]),
+        # the 409 came to the first POST
+        (view(), evidence(), ["first"], ["stands"]),
+        (view(Look.NONE, waited=0, latest=Look.WHOLE), evidence(before=1), ["first"], ["stands"]),
+        (view(Look.NONE, waited=0, latest=Look.WHOLE), evidence(1), ["first"], ["look"]),
+        (view(Look.NONE, waited=0, latest=Look.WHOLE), evidence(otherwise=1), ["first"], ["look"]),
+        (view(Look.NONE, waited=0, latest=Look.PART), evidence(), ["first"], ["look"]),
+        (view(waited=60), evidence(), ["first", "auto"], ["stands", "look"]),
+        (view(waited=60), evidence(1), ["first", "first"], ["r-0", "unknown "]),
+        (view(waited=60), evidence(missing=1), ["first"], ["unknown "]),
+        (view(Look.FAILED, waited=60), evidence(), ["first"], ["unknown "]),
+        (view(), evidence(1), ["first"], ["r-0"]),
         # another spelling
         (view(), evidence(otherwise=1), ONE, ["unknown s-0"]),
         (view(), evidence(1, otherwise=1), ONE, ["unknown r-0 s-0"]),
@@ -118,6 +164,12 @@ ONE, TWO = ["auto"], ["auto", "auto"]
         (view(), evidence(), ["own"], ["unknown "]),
         (view(), evidence(), ["spent"], ["unknown "]),
         (view(), evidence(), ["auto", "own", "spent"], ["again", "unknown ", "unknown "]),
+        # no row, and the last POST was turned away
+        (view(), evidence(), ["held"], ["again"]),
+        (view(waited=60), evidence(), ["held"], ["again"]),
+        (view(), evidence(), ["refused", "held own", "held spent"], ["look"] * 3),
+        (view(waited=59.9), evidence(), ["refused"], ["look"]),
+        (view(waited=60), evidence(), ["refused", "held own", "held spent"], ["unknown "] * 3),
         # others before
         (view(), evidence(1, before=1), ONE, ["unknown r-0"]),
         # as many rows as requests, fewer, more
@@ -127,6 +179,9 @@ ONE, TWO = ["auto"], ["auto", "auto"]
         (view(), evidence(2), TWO, ["r-0", "r-1"]),
         (view(), evidence(1), TWO, ["r-0", "again"]),
         (view(), evidence(1), ["own", "own"], ["r-0", "unknown "]),
+        (view(), evidence(1), ["auto", "refused"], ["again", "r-0"]),
+        (view(), evidence(1), ["refused", "refused"], ["r-0", "look"]),
+        (view(), evidence(1), ["refused", "proven"], ["look", "r-0"]),
         (view(), evidence(2), ONE, ["unknown r-0 r-1"]),
         (view(), evidence(3), TWO, ["unknown r-0 r-1 r-2"] * 2),
         # proven by a 409
@@ -169,7 +224,9 @@ def test_requests_that_were_given_up_count_too(count: int, given_up: list[str], 
     assert words(decide(doubts("auto"), evidence(count), view(), given_up=given_up)) == expected
 
 
-KINDS = st.lists(st.sampled_from(["auto", "own", "proven", "spent"]), min_size=1, max_size=6)
+KINDS = st.lists(
+    st.sampled_from(["auto", "own", "proven", "spent", "first", "held", "refused", "held own", "held spent"]), min_size=1, max_size=6
+)
 SHOWN = st.builds(
     evidence,
     st.integers(0, 7),
@@ -192,6 +249,12 @@ def test_what_holds_whatever_the_list_shows(kinds: list[str], shown: Evidence, s
     assert set(adopted) <= {row.id for row in shown.unexplained}
     again = [doubt for doubt in asked if isinstance(found[doubt.key], SendAgain)]
     assert all(doubt.again and doubt.proven is None and doubt.sends < seen.max_sends for doubt in again)
+    assert not any(doubt.last is End.REFUSED for doubt in again)
+    stand = [doubt for doubt in asked if isinstance(found[doubt.key], Stands)]
+    assert all(doubt.proven is not None and doubt.sends == 1 for doubt in stand)
+    if stand:
+        assert seen.latest is Look.WHOLE
+        assert (shown.unexplained, shown.spelled_otherwise, shown.missing) == ((), (), ())
     if adopted or again:
         assert seen.look is Look.WHOLE
         assert seen.waited >= seen.settle
