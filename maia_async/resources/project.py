@@ -168,7 +168,8 @@ class Project:
 
         execution_tag: AUTO gives the run a tag of its own, None sends none; Maia lets one run per tag and environment run at a time.
         Raises InvalidRequest (nothing was sent), BadRequest, Unauthorized, Forbidden, NotFound (no such pipeline is published there),
-        Conflict (the tag is running), PipelineDisabled, RateLimited, ConnectFailed: after any of these there is no run of it.
+        Conflict (the tag is running; with AUTO only if the list shows no run of it), PipelineDisabled, RateLimited, ConnectFailed: after
+        any of these there is no run of it. A refusal of a POST that is sent again (see below) is none of these.
 
         A POST that gets no usable answer (5xx, timeout, reset) is looked up: the list of executions is read until `TriggerPolicy.settle`
         has passed, and new POSTs for this pipeline and environment wait meanwhile. The run is adopted if it can be no other; with AUTO the

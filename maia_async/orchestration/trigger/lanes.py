@@ -81,13 +81,12 @@ class Case:
 
 @frozen
 class GivenUp:
-    """A request whose fate was never found out. counts: its run may still show; else only its tag is remembered, it is sent again."""
+    """A request whose fate was never found out: its run may still show."""
 
     same_as: str
     sent: float
     start: float | None
     at: float
-    counts: bool
 
 
 @define(eq=False, slots=True)
@@ -162,12 +161,12 @@ class Lane:
             self.cases.remove(case)
             self.stir()
 
-    def give_up(self, request: ExecutionRequest, *, sent: float, start: float | None, now: float, counts: bool = True) -> None:
+    def give_up(self, request: ExecutionRequest, *, sent: float, start: float | None, now: float) -> None:
         """Remember a request whose fate nobody will look for any more."""
         self._adds += 1
         tag = request.execution_tag
         name = str(tag) if is_auto_tag(tag) else f"#{self.version}.{self._adds}"
-        self._given_up[name] = GivenUp(sameness(request), sent, start, now, counts)
+        self._given_up[name] = GivenUp(sameness(request), sent, start, now)
         if len(self._given_up) % PRUNE_EVERY == 0:
             self.prune(now)
 
@@ -177,7 +176,7 @@ class Lane:
 
     def given_up(self, now: float) -> list[str]:
         """`same_as` of the requests whose runs may still show."""
-        return [gone.same_as for gone in self._given_up.values() if gone.counts and gone.at > now - MEMORY]
+        return [gone.same_as for gone in self._given_up.values() if gone.at > now - MEMORY]
 
     @property
     def has_given_up(self) -> bool:

@@ -109,7 +109,7 @@ def test_a_request_that_is_sent_again_is_given_up_no_longer() -> None:
     here, tagged = lane(), request().with_tag()
     here.give_up(tagged, sent=1.0, start=None, now=0.0)
     here.give_up(request(execution_tag="mine"), sent=1.0, start=None, now=0.0)
-    here.give_up(request(execution_tag=None), sent=1.0, start=None, now=0.0, counts=False)
+    here.give_up(request(execution_tag=None), sent=1.0, start=None, now=-MEMORY)
     assert len(here.given_up(0.0)) == 2
     assert here.take_back("mine") is None
     taken = here.take_back(tagged.execution_tag)
