@@ -6,7 +6,7 @@ cattrs is not used: only the wire codec may, and a scenario wants messages for p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -97,10 +97,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def load(kind: type[T], data: Any, path: str) -> T:
+def load(kind: type[T], data: Any, path: str, *, also: Iterable[str] = ()) -> T:
     """An attrs value from a mapping with its field names as keys; `metadata={"load": loader}` on a field handles nested ones.
 
-    A value of the kind is taken as it is: in Python they are mixed with mappings.
+    A value of the kind is taken as it is: in Python they are mixed with mappings. also: keys that the caller knows, for the message.
     """
     if isinstance(data, kind):
         return data
@@ -110,7 +110,7 @@ def load(kind: type[T], data: Any, path: str) -> T:
     fields = {item.name: item for item in attrs.fields(cast("Any", kind))}
     for key in data:
         if key not in fields:
-            raise ConfigurationError(f"{where}unknown key {key!r}; known are {', '.join(sorted(fields))}")
+            raise ConfigurationError(f"{where}unknown key {key!r}; known are {', '.join(sorted([*fields, *also]))}")
     values = {}
     for key, value in data.items():
         loader = fields[key].metadata.get("load")

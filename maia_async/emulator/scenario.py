@@ -363,9 +363,9 @@ class Scenario:
                 raise ConfigurationError("give either pipelines (one project) or projects, not both")
             pipelines = checks.many(Pipeline, short="name")(data["pipelines"], "pipelines")
             rest = {key: value for key, value in data.items() if key != "pipelines"}
-            base = checks.load(cls, {**rest, "projects": [{"id": DEFAULT_PROJECT}]}, "")
+            base = checks.load(cls, {**rest, "projects": [{"id": DEFAULT_PROJECT}]}, "", also=["pipelines"])
             return evolve(base, projects=(evolve(base.projects[0], pipelines=pipelines),))
-        return checks.load(cls, {} if data is None else data, "")
+        return checks.load(cls, {} if data is None else data, "", also=["pipelines"])
 
     @classmethod
     def from_file(cls, path: str | Path) -> Scenario:
