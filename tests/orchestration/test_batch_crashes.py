@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from orchestration.account import posts
 from orchestration.crashing import Process, inline, lost, one_clock, resumed, rows, runs_of, scenario, until, wrongly_attributed
+from orchestration.journal.kit import copied
 from orchestration.stepping import SteppingLoop
 from virtual_time import VirtualLoop
 
-from maia_async import OutcomeState, TriggerPolicy
-from maia_async.emulator import Emulator
+from maia_async import Batch, Maia, OutcomeState, TriggerPolicy, exchange
+from maia_async.clock import utc_now
+from maia_async.emulator import Emulator, Fault
+from maia_async.orchestration.batch import book as batch_book
+from maia_async.orchestration.trigger import desk, resolver
 from maia_async.policies import Timeouts
+from maia_async.session import Session
+from maia_async.wire.requests import Reply
 
 
 @pytest.fixture
@@ -54,6 +63,164 @@ async def test_a_run_that_was_started_by_a_late_resume_is_found_by_the_next(emul
         outcomes = await resumed(emulator, left)
     assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS] * 2
     assert runs_of(emulator) == {"0": 1, "1": 1}
+
+
+# What time it was
+
+
+class Wall:
+    """The clock of our machine, which goes as fast as the loop's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        begun = utc_now()
+
+        def now() -> datetime:
+            return begun + timedelta(seconds=asyncio.get_running_loop().time() + self.ahead)
+
+        for module in (batch_book, desk, resolver, exchange):
+            monkeypatch.setattr(module, "utc_now", now)
+
+
+@pytest.mark.parametrize("where", ["", "/oauth/"], ids=["no answer has a Date", "the token's answers have none"])
+@pytest.mark.parametrize("ahead", [0, 300])
+async def test_our_own_clock_is_not_taken_for_the_apis(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, ahead: int
+) -> None:
+    real = Session.send
+
+    async def dateless(self: Session, method: str, url: str, **more: Any) -> Reply:
+        reply = await real(self, method, url, **more)
+        return evolve(reply, headers={k: v for k, v in reply.headers.items() if k.lower() != "date"}) if where in url else reply
+
+    monkeypatch.setattr(Session, "send", dateless)
+    Wall(monkeypatch).ahead = ahead
+    emulator.control.add_fault(lost(1, kind="silence", landed=True))
+    async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as process:
+        await until(lambda: len(emulator.control.executions()) == 2)
+        await asyncio.sleep(1)
+        left = process.kill(tmp_path / "left")
+        await asyncio.sleep(10)
+        outcomes = await resumed(emulator, left)
+    assert runs_of(emulator) == {"0": 1, "1": 1}
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS, OutcomeState.SUCCESS if where else OutcomeState.UNKNOWN]
+
+
+@pytest.mark.parametrize("back", [0, 300])
+async def test_a_clock_that_is_put_right_before_the_resume(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    wall = Wall(monkeypatch)
+    wall.ahead = back
+    emulator.control.add_fault(lost(0, kind="silence", landed=True))
+    async with Process(emulator, rows(1, "a"), tmp_path / "j.db") as process:
+        await until(lambda: len(emulator.control.executions()) == 1)
+        await asyncio.sleep(1)
+        left = process.kill(tmp_path / "left")
+        await asyncio.sleep(10)
+        wall.ahead = 0
+        outcomes = await resumed(emulator, left)
+    assert [outcome.state for outcome in outcomes] == [OutcomeState.SUCCESS]
+    assert runs_of(emulator) == {"0": 1}
+
+
+@pytest.mark.parametrize("row", [0, 1], ids=["the first POST of a process", "a later one"])
+async def test_resumed_an_hour_later_when_others_have_run_it_meanwhile(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: int
+) -> None:
+    Wall(monkeypatch)
+    emulator.control.add_fault(lost(row, kind="silence", landed=True))
+    async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as process:
+        await until(lambda: len(emulator.control.executions()) == row + 1)
+        await asyncio.sleep(1)
+        left = process.kill(tmp_path / "left")
+        await asyncio.sleep(1800)
+        emulator.control.add_execution("a", trigger="API", duration=5)
+        await asyncio.sleep(1800)
+        outcomes = await resumed(emulator, left)
+    assert outcomes[row].state is OutcomeState.SUCCESS
+
+
+# Resumed while the list cannot be read
+
+
+async def killed_with_one_in_doubt(emulator: Emulator, tmp_path: Path) -> Path:
+    emulator.control.add_fault(lost(0, kind="silence", landed=True))
+    async with Process(emulator, rows(1, "a"), tmp_path / "j.db") as process:
+        await until(lambda: len(emulator.control.executions()) == 1)
+        await asyncio.sleep(1)
+        left = process.kill(tmp_path / "left")
+        await asyncio.sleep(10)
+    return left
+
+
+@pytest.mark.parametrize("status", [None, 403, 503], ids=["no connection", "403", "503"])
+async def test_a_list_that_cannot_be_read_leaves_it_in_doubt_for_the_next_resume(
+    emulator: Emulator, tmp_path: Path, status: int | None
+) -> None:
+    left = await killed_with_one_in_doubt(emulator, tmp_path)
+    if status is None:
+        emulator.control.refuse_connections()
+    else:
+        emulator.control.add_fault(Fault(method="GET", path="**/v1/pipeline-executions", status=status))
+    (first,) = await resumed(emulator, left)
+    emulator.control.accept_connections()
+    emulator.control.clear_faults()
+    (second,) = await resumed(emulator, left)
+
+    assert first.state is OutcomeState.UNKNOWN
+    assert "no date" not in str(first.error)
+    assert (second.state, runs_of(emulator)) == (OutcomeState.SUCCESS, {"0": 1})
+
+
+async def test_an_outage_that_is_shorter_than_the_patience_of_a_batch_is_waited_for(emulator: Emulator, tmp_path: Path) -> None:
+    left = await killed_with_one_in_doubt(emulator, tmp_path)
+    emulator.control.refuse_connections(500)
+    (outcome,) = await resumed(emulator, left)
+    assert (outcome.state, runs_of(emulator)) == (OutcomeState.SUCCESS, {"0": 1})
+
+
+# Two batches
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_two_journals_of_one_client_leave_at_most_one_post_of_a_lane_unexplained(
+    emulator: Emulator, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    emulator.control.add_fault(lost(0, kind="silence", landed=True))
+    requests = rows(2, "a")
+
+    async def run(maia: Maia, number: int) -> None:
+        async with Batch(maia.project(), requests[number : number + 1], journal=tmp_path / f"{number}.db") as batch:
+            async for _ in batch:
+                pass
+
+    async with emulator.client() as maia:
+        await maia.projects.list()
+        tasks = []
+        for number in (0, 1):
+            tasks.append(asyncio.get_running_loop().create_task(run(maia, number), name="batch of a user"))
+            await until(lambda: posts(emulator))
+            await asyncio.sleep(5)
+        assert posts(emulator) == 1
+
+        async def never(*_: Any, **__: Any) -> Any:
+            await asyncio.Event().wait()
+
+        maia.project().runtime.exchange.session.send = never  # type: ignore[method-assign]  # as if it were killed
+        left = [copied(tmp_path / f"{number}.db", tmp_path / f"left{number}") for number in (0, 1)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    await asyncio.sleep(10)
+    outcomes = [outcome for number in order for outcome in await resumed(emulator, left[number])]
+    # The run of the second journal, started by another process before the first is looked for, is nobody's that the first one knows.
+    assert [outcome.state for outcome in outcomes] == [
+        OutcomeState.SUCCESS,
+        OutcomeState.SUCCESS if order[0] == 0 else OutcomeState.UNKNOWN,
+    ]
+    assert wrongly_attributed(emulator, outcomes) == []
+    assert max(runs_of(emulator).values()) == 1
 
 
 # What one process gave up

@@ -26,6 +26,7 @@ from maia_async import (
     run_batch,
 )
 from maia_async.emulator import Emulator, Fault, Pipeline, Scenario
+from maia_async.orchestration.batch.book import stays_intended
 
 
 @pytest.fixture
@@ -219,3 +220,21 @@ async def test_a_run_of_a_moment_ago_may_not_be_visible_yet_when_the_batch_is_re
     report = await run_batch(maia.project(), None, journal=path)
 
     assert report.counts[OutcomeState.SUCCESS] == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "doubted", "cut_short", "unread", "stays"),
+    [
+        (OutcomeState.UNKNOWN, True, True, False, True),
+        (OutcomeState.UNKNOWN, True, False, True, True),
+        (OutcomeState.UNKNOWN, True, False, False, False),
+        (OutcomeState.NOT_STARTED, True, False, False, True),
+        (OutcomeState.REJECTED, True, False, False, True),
+        (OutcomeState.NOT_STARTED, False, True, False, False),
+        (OutcomeState.REJECTED, False, False, False, False),
+        (OutcomeState.SUCCESS, True, True, True, False),
+        (OutcomeState.LEFT_RUNNING, True, True, False, False),
+    ],
+)
+def test_which_outcomes_are_not_written_down(state: OutcomeState, doubted: bool, cut_short: bool, unread: bool, stays: bool) -> None:
+    assert stays_intended(state, doubted=doubted, cut_short=cut_short, unread=unread) is stays

@@ -85,7 +85,9 @@ class Batch:
     shown. The same call resumes it after any end, kill -9 included: outcomes come again first (`replayed`), runs are awaited, a POST whose
     answer was lost is looked up (`trigger/decision.py`), the rest is sent. `requests` may be None then: the journal has them.
     max_unacknowledged: with a journal, POSTs under way at once for each pipeline and environment. With more than one a kill may leave
-    several unexplained runs of one pipeline, which cannot be told apart: their requests become UNKNOWN.
+    several unexplained runs of one pipeline, which cannot be told apart: their requests become UNKNOWN. Those of all batches with a journal
+    in this client count together, and POSTs of others (`execute()`, a batch without a journal) are awaited before one goes out; but these
+    do not wait for those of a journal. After a kill nobody knows of theirs: do not start the same pipeline both ways at once.
 
     Entering raises InvalidRequest when a sized input has invalid rows: nothing was sent then. An invalid row of another input is REJECTED.
     """
@@ -145,7 +147,7 @@ class Batch:
             self._journal = await Journal.open(
                 self._journal_path, project_id=self._project.id, base_url=exchange.base_url, create=source is not None
             )
-            book = Book(self._journal, exchange.server_time)
+            book = Book(self._journal, exchange.server_date)
             if source is None:
                 source = BatchInput(book.requests())
             elif source.rows is not None:

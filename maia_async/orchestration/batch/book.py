@@ -3,7 +3,7 @@
 durable before             is
 the POST goes out          the intent, with the tag that is sent and what the API's clock says, at most FRESH seconds old
 the run is awaited         its id
-the outcome is shown       the outcome
+the outcome is shown       the outcome, unless its POST is to be looked up again: `stays_intended`
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from maia_async.models import ExecutionRequest, OutcomeState
 from maia_async.orchestration.batch.ledger import Live
 from maia_async.orchestration.journal import Asked, Ended, InputEnded, Intent, Journal, Plan, Resume, Row, Started, Write
 from maia_async.orchestration.outcomes import Outcome
-from maia_async.orchestration.trigger import Sent
+from maia_async.orchestration.trigger import FRESH, Sent
 
 Done = Callable[[Exception | None], None]
 TURN: Final = 200
@@ -33,7 +33,7 @@ class Book:
     """The journal of one batch. Each write tells `done` when it is durable, or why it never will be."""
 
     _journal: Journal
-    _server_time: Callable[[], float | None]
+    _server_date: Callable[[], float | None]
     _rows: dict[int, Row] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -78,9 +78,24 @@ class Book:
         """Its POST is about to go out, with the tag that its request has now."""
         self._write(self._intent(live), done)
 
-    async def renew(self, live: Live) -> None:
-        """Its POST goes out only now, after a pause or a look-up: who resumes looks for its run around the time in the journal."""
-        await self._journal.write(self._intent(live))
+    def is_stale(self, live: Live, now: float) -> bool:
+        """Whether its intent must be renewed before its POST goes out: it is old, or it lacks the API's time, which is known by now."""
+        return now - live.intended_at > FRESH or (live.server_time is None and self._server_date() is not None)
+
+    async def renew(self, live: Live, first_sent: float | None, now: float) -> None:
+        """Its POST goes out only now, after a pause or a look-up: who resumes looks for its run around the time in the journal.
+
+        first_sent: the loop's time of a first POST that is in doubt. That one's time is kept, since its run may show, too.
+        """
+        last = None
+        if live.doubted:
+            told = self._server_date()
+            if live.server_time is None and told is not None and first_sent is not None:
+                live.server_time = told - (now - first_sent)
+            if live.server_time is None:
+                return  # nobody knows when; what the journal has is the first POST's time by our own clock
+            last = told if told is not None or first_sent is None else live.server_time + now - first_sent
+        await self._journal.write(self._intent(live, last))
 
     def started(self, live: Live, execution_id: str, done: Done) -> None:
         """Its run has this id."""
@@ -98,10 +113,18 @@ class Book:
         """The input has come to its end."""
         self._write(InputEnded(size), done)
 
-    def _intent(self, live: Live) -> Intent:
+    def _intent(self, live: Live, last: float | None = None) -> Intent:
         tag = live.request.execution_tag
+        if not live.doubted:
+            # None where the API has not told it: a time of our own clock must not be taken for its.
+            live.server_time = self._server_date()
         return Intent.of(
-            live.index, live.given, at=utc_now().isoformat(), tag=tag if isinstance(tag, str) else None, server_time=self._server_time()
+            live.index,
+            live.given,
+            at=utc_now().isoformat(),
+            tag=tag if isinstance(tag, str) else None,
+            server_time=live.server_time,
+            last=last,
         )
 
     def _write(self, write: Write, done: Done) -> None:
@@ -113,7 +136,21 @@ class Book:
 
 def sent_of(row: Row) -> Sent:
     """When the POST of a row went out, as far as it was known."""
-    return Sent(at=row.server_time, wall=None if row.sent_at is None else row.sent_at.timestamp())
+    return Sent(at=row.server_time, wall=None if row.sent_at is None else row.sent_at.timestamp(), last=row.last_time)
+
+
+def stays_intended(state: OutcomeState, *, doubted: bool, cut_short: bool, unread: bool) -> bool:
+    """Whether an outcome is shown but not written down, so that who resumes looks for its POST, with the same tag.
+
+    the outcome               its POST                                                  then
+    UNKNOWN                   was not looked for to the end: cut_short, by a stop       it stays INTENT
+    UNKNOWN                   was looked for in a list that could not be read: unread   it stays INTENT
+    NOT_STARTED, REJECTED     was in doubt: that says something of a later POST only    it stays INTENT
+    anything else             -                                                         it is written
+    """
+    if state is OutcomeState.UNKNOWN:
+        return cut_short or unread
+    return doubted and state in {OutcomeState.NOT_STARTED, OutcomeState.REJECTED}
 
 
 def began_of(row: Row, *, server_time: float | None, now: float) -> float | None:

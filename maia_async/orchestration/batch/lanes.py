@@ -2,7 +2,7 @@
 
 a lane                                                        then
 holds a trigger in doubt (`trigger/desk.py`)                  its requests are parked until that is settled
-has as many unacknowledged triggers as it may, of a journal   they are parked until one is written down
+has as many unacknowledged triggers as it may, of a journal   they are parked until one is written down, or over: whoever's of this client
 otherwise                                                     they go
 
 Parked requests are no runs and no triggers under way: other lanes go on beside them.
@@ -25,13 +25,15 @@ MOST_PARKED: Final = 1000  # requests read ahead of those that cannot go: more w
 
 @define(eq=False)
 class Lanes:
-    """The lanes of one batch. `room` is set when a parked request may go; `limit`: unacknowledged triggers in each."""
+    """The lanes of one batch. `room` is set when a parked request may go; `limit`: unacknowledged triggers in each, for a journal.
+
+    They are counted by the desk, since a kill ends all batches of a client: the runs that two of them leave cannot be told apart.
+    """
 
     _project_id: str
     _desk: Callable[[], TriggerDesk]
     _room: asyncio.Event
     limit: float
-    _busy: dict[LaneKey, int] = field(factory=dict)
     _parked: dict[LaneKey, deque[Live]] = field(factory=dict)
     _count: int = 0
     _awaited: set[LaneKey] = field(factory=set)
@@ -60,19 +62,14 @@ class Lanes:
     def enter(self, live: Live) -> None:
         """Its trigger is unacknowledged from now on."""
         if self.limit < float("inf") and live.lane is None:
-            live.lane = key = key_of(self._project_id, live.request)
-            self._busy[key] = self._busy.get(key, 0) + 1
+            live.lane = key_of(self._project_id, live.request)
+            self._desk().announced(live.lane)
 
     def leave(self, live: Live) -> None:
         """It is acknowledged, or will not be sent."""
         key, live.lane = live.lane, None
-        if key is None:
-            return
-        self._busy[key] -= 1
-        if not self._busy[key]:
-            del self._busy[key]
-        if key in self._parked:
-            self._room.set()
+        if key is not None:
+            self._desk().acknowledged(key)
 
     def next(self) -> Live | None:
         """A parked request that may go now, which is parked no more."""
@@ -100,15 +97,15 @@ class Lanes:
         return found
 
     def _open(self, key: LaneKey) -> bool:
-        return self._busy.get(key, 0) < self.limit and not self._desk().lane_is_held(key)
+        return self._desk().has_room(key, self.limit)
 
     def _await(self, key: LaneKey) -> None:
-        """Have `room` set when the desk holds this lane no longer."""
-        if key not in self._awaited and self._desk().lane_is_held(key):
+        """Have `room` set when this lane, which is not open, may be."""
+        if key not in self._awaited:
             self._awaited.add(key)
 
-            def released() -> None:
+            def eased() -> None:
                 self._awaited.discard(key)
                 self._room.set()
 
-            self._desk().on_release(key, released)
+            self._desk().on_ease(key, eased)

@@ -27,8 +27,9 @@ from maia_async.watching.watched import Waiter
 class Live:
     """A request that was taken and is not recorded yet. `request` has its tag once it was sent; `call` is the POST under way.
 
-    given: the request as the caller gave it. lane: where its trigger is unacknowledged. intended: a journal knows of its POST. earlier:
-    that went out in an earlier process.
+    given: the request as the caller gave it. lane: where its trigger is unacknowledged. intended: a journal knows of its POST; server_time:
+    when that went out, as the journal has it. earlier: that went out in an earlier process. doubted: a POST of it was in doubt, whatever
+    came of others. unread: it still is, because the list could not be read.
     """
 
     index: int
@@ -45,7 +46,16 @@ class Live:
     parked: bool = False
     intended: bool = False
     intended_at: float = float("-inf")  # the loop's time; of an earlier process: long ago
+    server_time: float | None = None
     earlier: Sent | None = None
+    doubted: bool = False
+    unread: bool = False
+
+    def over(self, call: Call) -> None:
+        """Its call has ended."""
+        self.out, self.began = call.in_doubt, call.began
+        self.doubted = self.doubted or call.case is not None or call.gone is not None
+        self.unread = call.case is not None and call.case.unread
 
 
 @define(eq=False)

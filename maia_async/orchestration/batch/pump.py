@@ -19,7 +19,7 @@ from attrs import define, field
 from maia_async.clock import utc_now
 from maia_async.errors import InvalidRequest, MaiaError, SessionClosed, TriggerOutcomeUnknown, Unauthorized
 from maia_async.models import ExecutionDetails, ExecutionRequest, OutcomeState
-from maia_async.orchestration.batch.book import Book, began_of, sent_of
+from maia_async.orchestration.batch.book import Book, began_of, sent_of, stays_intended
 from maia_async.orchestration.batch.cancel import cancel_runs
 from maia_async.orchestration.batch.hold import Hold, Step, step_after
 from maia_async.orchestration.batch.input import BatchInput, row_problems
@@ -140,6 +140,8 @@ class Pump:
                     if request is None:
                         self._has_read()
                         break
+                    if self._book is not None and not self.ledger.knows(self._index):
+                        await self._starts.learn_time()
                     self._take(request)
             except asyncio.CancelledError as error:
                 if is_being_cancelled():
@@ -158,7 +160,10 @@ class Pump:
     async def _resume(self, book: Book) -> None:
         """Take the rows that earlier processes have begun: give their outcomes again, look for their runs, await those that are known."""
         self._starts.know(book.started_before())
-        for number, row in enumerate(book.resumed()):
+        rows = book.resumed()
+        if any(row.resume is Resume.LOOK_UP for row in rows):  # before any is taken, so that none is in between when the batch ends here
+            await self._starts.learn_time()
+        for number, row in enumerate(rows):
             if number % TURN == 0:
                 await anyio.lowlevel.checkpoint()
             if row.outcome is not None and row.resume is Resume.REPLAY:
@@ -168,8 +173,9 @@ class Pump:
                 continue
             live = self.ledger.take(row.index, row.given)
             live.request, live.intended, live.triggered_at = row.request, True, row.started_at
+            live.server_time = row.server_time
             if row.execution_id is None:
-                live.earlier = sent_of(row)
+                live.earlier, live.doubted = sent_of(row), True
                 self._starts.look_up(live)
             else:
                 began = began_of(row, server_time=self._project.runtime.exchange.server_time(), now=self._now())
@@ -332,7 +338,7 @@ class Pump:
         self._check_done()
 
     def _keep(self, book: Book, live: Live, outcome: Outcome, show: Callable[[], None]) -> None:
-        """Write an outcome down, then show it. What is in doubt because the batch or its client ends stays so: it can be looked up."""
+        """Write an outcome down, then show it. What a later look-up may find out stays in doubt: `stays_intended`."""
 
         def written(error: Exception | None) -> None:
             self._starts.lanes.leave(live)
@@ -340,7 +346,8 @@ class Pump:
             if error is not None and not self._finished:
                 self._abort(error)
 
-        if outcome.state is OutcomeState.UNKNOWN and (self._stopping or self._starts.closed):
+        cut_short = self._stopping or self._starts.closed
+        if stays_intended(outcome.state, doubted=live.doubted, cut_short=cut_short, unread=live.unread):
             written(None)
         else:
             book.ended(live, outcome, written)
@@ -370,7 +377,8 @@ class Pump:
                     live.began = live.call.began
                     self._has_started(live, live.call.task.result())
                 else:
-                    failure, live.out = failed, live.call.in_doubt
+                    failure = failed
+                    live.over(live.call)
             if live.execution is not None:
                 self._let_go(live)
             else:

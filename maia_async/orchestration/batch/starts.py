@@ -23,15 +23,17 @@ from attrs import define, field
 
 from maia_async.backoffs import jittered
 from maia_async.errors import RateLimited
+from maia_async.governor import Lane as Budget
 from maia_async.models import ExecutionRequest
 from maia_async.orchestration.batch.book import Book
 from maia_async.orchestration.batch.hold import Hold, Step, step_after
 from maia_async.orchestration.batch.lanes import Lanes
 from maia_async.orchestration.batch.ledger import Live
 from maia_async.orchestration.batch.rules import Rules
-from maia_async.orchestration.trigger import FRESH, Call, LaneHeld, Sent, TriggerDesk, Withdrawn
+from maia_async.orchestration.trigger import Call, LaneHeld, Sent, TriggerDesk, Withdrawn
 from maia_async.resources.project import Project
 from maia_async.tasks import settle
+from maia_async.wire import operations
 
 logger = logging.getLogger("maia_async")
 MAX_TRIGGERS: Final = 64  # POSTs under way at once: with 0.3 s of latency four times what the API's rate needs
@@ -65,6 +67,7 @@ class Starts:
     _under_way: int = 0
     _stopping: bool = False
     _ended: bool = False
+    _asked: bool = False
 
     def __attrs_post_init__(self) -> None:
         self.lanes = Lanes(self._project.id, self._desk, self._room, self._most_unacknowledged)
@@ -99,6 +102,21 @@ class Starts:
     def doubt(self, request: ExecutionRequest, earlier: Sent) -> None:
         """Nobody knows what became of this request of an earlier process: its run must not be taken for another's."""
         self._desk().doubt(self._project.id, request, earlier)
+
+    async def learn_time(self) -> None:
+        """Have the API tell its time, by one cheap read, unless it has.
+
+        A POST whose time is known by our own clock only is never sent again by who resumes, since that clock may be wrong: it ends UNKNOWN.
+        """
+        exchange = self._project.runtime.exchange
+        if self._asked or exchange.server_date() is not None:
+            return
+        self._asked = True
+        question = operations.list_executions((*operations.execution_filters(project_id=self._project.id), ("limit", "1")))
+        try:
+            await exchange.call(question, Budget.READ, tries=1)
+        except Exception as error:  # noqa: BLE001 - whatever it is, credentials of the caller's own included, the first POST has it, too
+            logger.debug("the API's time is not known before the first POST: %r", error)
 
     def look_up(self, live: Live) -> None:
         """Its POST went out in an earlier process, and no id of it is known: find out, before anything else goes out in its lane."""
@@ -188,9 +206,11 @@ class Starts:
         live.request, live.earlier = call.request, None
 
     async def _renew(self, book: Book, live: Live) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - live.intended_at > FRESH:
-            await book.renew(live)
+        now, call = asyncio.get_running_loop().time(), live.call
+        first = None if call is None else call.case or call.gone
+        live.doubted = live.doubted or first is not None
+        if book.is_stale(live, now):
+            await book.renew(live, None if first is None else first.sent, now)
             live.intended_at = now
 
     def _over(self) -> None:
@@ -216,7 +236,8 @@ class Starts:
             self._broken(error)
 
     def _over_with(self, live: Live, number: int, call: Call) -> None:
-        live.call, live.out, live.began = None, call.in_doubt, call.began
+        live.call = None
+        live.over(call)
         failure = call.failure()
         try:
             self._found(live, number, call.task.result() if failure is None else failure)
@@ -254,7 +275,7 @@ class Starts:
         delay = self._delays.setdefault(live, Delay())
         delay.give_up = now + self._rules.conflict_timeout if delay.give_up is None else delay.give_up
         waits = self._waits(live, max(self.hold.until, min(now + 0.5 + next(delay.pauses), delay.give_up)))
-        if waits and self._book is not None:  # else its lane would wait with it
+        if waits and self._book is not None and not live.doubted:  # else its lane would wait with it
             live.intended = False
             self._book.not_landed(live, partial(self._unintended, live))
         return waits

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -22,6 +22,8 @@ from maia_async.models import AUTO, ExecutionRequest, OutcomeState
 from maia_async.orchestration.journal.steps import Stage
 from maia_async.orchestration.journal.values import details_of, differing, digest_of, error_of, form_of, request_of, to_json, unescaped
 from maia_async.orchestration.outcomes import Outcome
+
+_AGAIN: Final = "sentAgain"
 
 
 class Resume(Enum):
@@ -37,7 +39,8 @@ class Resume(Enum):
 class Row:
     """One request of an earlier process.
 
-    request: with the tag that was sent. given: as the caller gave it. server_time: see `Intent`. sent_at, started_at: our wall clock.
+    request: with the tag that was sent. given: as the caller gave it. server_time, last_time: see `Intent`. sent_at (of the last POST),
+    started_at: our wall clock.
     """
 
     index: int
@@ -46,6 +49,7 @@ class Row:
     digest: bytes
     stage: Stage
     server_time: float | None = None
+    last_time: float | None = None
     sent_at: datetime | None = None
     execution_id: str | None = None
     started_at: datetime | None = None
@@ -108,11 +112,21 @@ def row_of(cells: Sequence[Any]) -> Row:
         digest=digest,
         stage=Stage(stage),
         server_time=server_time,
+        last_time=_last_of(told) if stage == Stage.INTENT else None,
         sent_at=_moment(sent_at),
         execution_id=execution_id,
         started_at=_moment(started_at),
         outcome=outcome,
     )
+
+
+def again_text(last: float) -> str:
+    """What an INTENT has in the place of an outcome when its POST is sent again: when, by the server's clock."""
+    return to_json({_AGAIN: last})
+
+
+def _last_of(told: str | None) -> float | None:
+    return None if told is None else float(json.loads(told)[_AGAIN])
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,7 +2,9 @@
 
 One row for each request. `request` holds the tag that was sent; `auto` says that it was ours, so that the request as the caller gave it
 can be told, and `digest` is of that one. Times of ours are ISO 8601; `server_time` is the server's clock in seconds since 1970, as far as
-it was known before the POST.
+it was known before the POST. An INTENT whose POST was sent again while an earlier one was in doubt keeps the first one's `server_time`, and
+has that of the last one as `{"sentAgain": ...}` in `outcome`. A column of its own would be another format, and journals are resumed by
+newer versions of this package.
 """
 
 from __future__ import annotations

@@ -4,14 +4,16 @@
     none                       yes    yes                 no                  yes
     PLANNED                    same   yes                 no                  yes
     INTENT                     same   with the same tag   yes                 yes
+    INTENT, sent again         same   with the same tag   yes                 but as NOT_STARTED or REJECTED
     STARTED                    same   no                  with the same id    with the same id
     DONE as NOT_STARTED        same   yes                 no                  yes
     DONE as UNKNOWN            same   no                  yes                 yes
     DONE as LEFT_RUNNING       same   no                  with the same id    with the same id
     DONE as anything else      same   no                  no                  no
 
-"same": nothing is changed by it. UNKNOWN never takes another intent: a second POST could be a second run. Once an id is known it stays.
-That the request is the same one is checked before this, by its digest.
+"same": nothing is changed by it. Sent again: while an earlier POST of it was in doubt, of which no refusal of a later one tells. UNKNOWN
+never takes another intent: a second POST could be a second run. Once an id is known it stays. That the request is the same one is checked
+before this, by its digest.
 """
 
 from __future__ import annotations
@@ -34,12 +36,13 @@ class Stage(StrEnum):
 
 @frozen
 class Standing:
-    """A row as far as the table needs it. `text` is the request as it was announced, with its tag."""
+    """A row as far as the table needs it. `text`: the request as it was announced, with its tag. `again`: an INTENT that was sent again."""
 
     stage: Stage
     state: OutcomeState | None = None
     execution_id: str | None = None
     text: str = ""
+    again: bool = False
 
 
 def may_intend(found: Standing | None, text: str) -> bool:
@@ -54,10 +57,12 @@ def may_start(found: Standing | None, execution_id: str) -> bool:
     return found is not None and _runs(found) and found.execution_id in {None, execution_id}
 
 
-def may_end(found: Standing | None, execution_id: str | None) -> bool:
+def may_end(found: Standing | None, execution_id: str | None, state: OutcomeState) -> bool:
     """Whether an outcome may be written; one of a run that never was has no id."""
     if found is None or found.stage is Stage.PLANNED or found.state is OutcomeState.NOT_STARTED:
         return True
+    if found.again and state in {OutcomeState.NOT_STARTED, OutcomeState.REJECTED}:
+        return False
     return _runs(found) and found.execution_id in {None, execution_id}
 
 

@@ -20,7 +20,7 @@ from maia_async.errors import JournalError, JournalMismatch, JournalWriteFailed,
 from maia_async.models import OutcomeState
 from maia_async.orchestration.journal import files, schema
 from maia_async.orchestration.journal.lock import Lock
-from maia_async.orchestration.journal.rows import Row, mismatch, row_of
+from maia_async.orchestration.journal.rows import Row, again_text, mismatch, row_of
 from maia_async.orchestration.journal.schema import Meta
 from maia_async.orchestration.journal.steps import Stage, Standing, may_end, may_intend, may_start
 from maia_async.orchestration.journal.values import differing, escaped
@@ -28,9 +28,12 @@ from maia_async.orchestration.journal.writes import Asked, Ended, InputEnded, In
 from maia_async.wire.reference import same_place
 
 _PUT = "INSERT INTO run (idx, request, auto, digest, stage) VALUES (?, ?, ?, ?, ?)"
-_FIND = "SELECT stage, state, execution_id, request, digest, auto FROM run WHERE idx=?"
+_FIND = "SELECT stage, state, execution_id, request, digest, auto, outcome FROM run WHERE idx=?"
 _NO_OUTCOME = "state=NULL, outcome=NULL, triggered_at=NULL, finished_at=NULL"
-_INTEND = f"UPDATE run SET request=?, stage='INTENT', server_time=?, sent_at=?, {_NO_OUTCOME} WHERE idx=?"  # noqa: S608 - constants
+_INTEND = (
+    "UPDATE run SET request=?, stage='INTENT', server_time=?, sent_at=?, state=NULL, outcome=?, triggered_at=NULL, finished_at=NULL "
+    "WHERE idx=?"
+)
 _START = f"UPDATE run SET stage='STARTED', execution_id=?, started_at=?, {_NO_OUTCOME} WHERE idx=?"  # noqa: S608 - constants
 _END = "UPDATE run SET stage='DONE', execution_id=?, state=?, outcome=?, triggered_at=?, finished_at=? WHERE idx=?"
 _SIZE = "UPDATE meta SET value=? WHERE name='size'"
@@ -154,7 +157,8 @@ class Store:
         if not may_intend(found, write.asked.text):
             raise self._refused(write.asked.index, found, "be sent")
         self._put_if_missing(found, write.asked)
-        self._opened().execute(_INTEND, (write.asked.text, write.server_time, write.at, write.asked.index))
+        again = None if write.last is None else again_text(write.last)
+        self._opened().execute(_INTEND, (write.asked.text, write.server_time, write.at, again, write.asked.index))
 
     def _start(self, write: Started) -> None:
         found = self._find(write.index)
@@ -165,7 +169,7 @@ class Store:
     def _end(self, write: Ended) -> None:
         asked, execution_id = write.asked, None if write.execution_id is None else escaped(write.execution_id)
         found = self._find(asked.index)
-        if not may_end(found, execution_id):
+        if not may_end(found, execution_id, OutcomeState(write.state)):
             raise self._refused(asked.index, found, "get this outcome")
         self._put_if_missing(found, asked)
         values = (execution_id, write.state, write.text, write.triggered_at, write.finished_at, asked.index)
@@ -190,13 +194,14 @@ class Store:
         cells = self._opened().execute(_FIND, (index,)).fetchone()
         if cells is None:
             return None
-        stage, state, execution_id, text, digest, auto = cells
+        stage, state, execution_id, text, digest, auto, told = cells
         if asked is not None and digest != asked.digest:
             before = json.loads(text)
             if auto:
                 before.pop("executionTag", None)
             raise mismatch(index, differing(before, asked.form), path=str(self.path))
-        return Standing(Stage(stage), None if state is None else OutcomeState(state), execution_id, text)
+        again = stage == Stage.INTENT and told is not None
+        return Standing(Stage(stage), None if state is None else OutcomeState(state), execution_id, text, again)
 
     def _refused(self, index: int, found: Standing | None, what: str) -> MisuseError:
         is_now = "is not in it" if found is None else f"is {found.stage if found.state is None else found.state} in it"

@@ -50,18 +50,31 @@ class Plan:
 
 @frozen
 class Intent:
-    """A POST is about to be sent. `server_time`: what the server's clock says by then, in seconds since 1970; None: not known."""
+    """A POST is about to be sent. `server_time`: what the server's clock says by then, in seconds since 1970; None: not known.
+
+    last: it is sent again while an earlier POST of it is in doubt: `server_time` is the first one's, this is what the clock says now.
+    """
 
     asked: Asked
     server_time: float | None
     at: str
+    last: float | None = None
 
     @classmethod
-    def of(cls, index: int, request: ExecutionRequest, *, at: str, tag: str | None = None, server_time: float | None = None) -> Intent:
+    def of(
+        cls,
+        index: int,
+        request: ExecutionRequest,
+        *,
+        at: str,
+        tag: str | None = None,
+        server_time: float | None = None,
+        last: float | None = None,
+    ) -> Intent:
         """`request` as the caller gave it; `tag` is what is sent in the place of AUTO."""
         if request.execution_tag is AUTO and tag is None:
             raise MisuseError(f"request {index} is to be sent with a tag of ours: say which, it cannot be found again without")
-        return cls(Asked.of(index, request, tag=tag), server_time, at)
+        return cls(Asked.of(index, request, tag=tag), server_time, at, last)
 
 
 @frozen

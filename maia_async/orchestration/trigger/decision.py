@@ -14,14 +14,18 @@ became of this one says nothing about: the list may not have shown its run yet.
 
 What the list shows for the POSTs of one lane that are in doubt (`decide`), the first row that fits. All POSTs of the lane that may have
 landed have ended `waited` seconds ago; a look counts when it was asked for after `settle`. n: the requests in doubt, and those that were
-given up in the last half hour; k: unexplained rows. again: AUTO, not withdrawn, not REFUSED, sent fewer than `max_sends` times.
+given up in the last half hour; k: unexplained rows. again: AUTO, not withdrawn, not REFUSED, sent fewer than `max_sends` times, and not
+vague: when that one went out is known by a clock only that may have been wrong, so that its row may be anywhere. UNKNOWN of a list that
+could not be read is not final.
 
     the look          the rows                                             verdict for each
     whole, any        none of them, and the first POST of one PROVEN was   it STANDS, at once: the tag is taken, by a run that is not ours
                       the 409
-    refused           -                                                    UNKNOWN, all rows seen so far
+    refused           -                                                    UNKNOWN, all rows seen so far; not final
+    without a date    -                                                    UNKNOWN, all rows seen so far
     none yet          -                                                    LOOK_AGAIN
-    failed, or part   -                                                    LOOK_AGAIN until `patience`, then UNKNOWN, all rows
+    failed            -                                                    LOOK_AGAIN until `patience`, then UNKNOWN, all rows; not final
+    part              -                                                    LOOK_AGAIN until `patience`, then UNKNOWN, all rows
     whole             ids of ours are missing, or fewer rows than PROVEN   LOOK_AGAIN until 4 settle; then UNKNOWN, all rows, if ids miss
     whole             some in another spelling                             UNKNOWN, all rows
     whole             k = 0, another                                       again: SEND_AGAIN, unless one is PROVEN; else as below
@@ -31,8 +35,8 @@ given up in the last half hour; k: unexplained rows. again: AUTO, not withdrawn,
     whole             not all n are equal                                  UNKNOWN, all rows
     whole             k > n                                                UNKNOWN, all rows
     whole             a row that ended before the 409 of a PROVEN one      UNKNOWN, all rows
-    whole             k <= n                                               ADOPT k of them, PROVEN first, then REFUSED; the others as
-                                                                           for k = 0, but a PROVEN one is UNKNOWN
+    whole             k <= n                                               ADOPT k of them, PROVEN first, then REFUSED, vague last; the
+                                                                           others as for k = 0, but a PROVEN one is UNKNOWN
 
 But for the first row nothing is decided before `settle`, though one row for one request is shown: a second row may still come and make it
 ambiguous. Hence a verdict is final, and no id is taken back. Rows that are shown can be told apart by nothing but their times and their
@@ -103,7 +107,8 @@ class Look(Enum):
     FAILED = "no usable answer"
     PART = "the list could not be read to its end"
     WHOLE = "everything that it holds was read"
-    REFUSED = "the list is not shown, or tells nothing"
+    REFUSED = "the list is not shown"
+    DATELESS = "it was read, and no answer tells the API's time"
 
 
 @frozen(kw_only=True)
@@ -129,7 +134,7 @@ class Doubt:
     """One request in doubt. Those that are equal but for an AUTO tag have the same `same_as`.
 
     again: its tag lets it be sent once more, and its caller still wants it. last: how its last POST ended. proven: the API's second at
-    which a 409 showed that it runs.
+    which a 409 showed that it runs. vague: when it went out is known by a clock only that may have been wrong.
     """
 
     key: Hashable
@@ -138,6 +143,7 @@ class Doubt:
     sends: int = 1
     last: End = End.DOUBTED
     proven: int | None = None
+    vague: bool = False
 
     @property
     def is_conflict(self) -> bool:
@@ -171,10 +177,11 @@ class LookAgain:
 
 @frozen
 class Unknown:
-    """It may have started a run, perhaps one of these."""
+    """It may have started a run, perhaps one of these. final: the list was read, so that another look would say the same."""
 
     candidates: tuple[str, ...]
     reason: str
+    final: bool = True
 
 
 @frozen
@@ -198,15 +205,15 @@ def decide(doubts: Sequence[Doubt], evidence: Evidence, view: View, *, given_up:
 
 
 def _unreadable(evidence: Evidence, view: View) -> Verdict | None:
-    if view.look is Look.REFUSED:
-        return Unknown(evidence.candidates, f"the list of executions cannot tell: {view.why}")
+    if view.look in {Look.REFUSED, Look.DATELESS}:
+        return Unknown(evidence.candidates, f"the list of executions cannot tell: {view.why}", final=view.look is Look.DATELESS)
     if view.look is Look.NONE or view.waited < view.settle:
         return LookAgain()
     if view.look is Look.WHOLE:
         return None
     if view.waited < view.patience:
         return LookAgain()
-    return Unknown(evidence.candidates, f"the list of executions cannot be read: {view.why}")
+    return Unknown(evidence.candidates, f"the list of executions cannot be read: {view.why}", final=view.look is Look.PART)
 
 
 def _behind(doubts: Iterable[Doubt], evidence: Evidence, view: View) -> Verdict | None:
@@ -247,8 +254,11 @@ def _ended_too_soon(row: Row, doubt: Doubt) -> bool:
 
 
 def _paired(doubts: Sequence[Doubt], rows: Sequence[Row], view: View) -> dict[Hashable, Verdict]:
-    """Rows for the first requests, those that are proven or cannot be sent again first; what is due to one without a row for the rest."""
-    ordered = sorted(doubts, key=lambda doubt: (doubt.proven is None, doubt.last is not End.REFUSED))
+    """Rows for the first requests: proven ones, then those that cannot be sent again; for the rest what is due to one without a row.
+
+    Vague ones last: a row of another one that they took would have that one sent again, while their own is where nobody looks.
+    """
+    ordered = sorted(doubts, key=lambda doubt: (doubt.proven is None, doubt.vague, doubt.last is not End.REFUSED))
     found: dict[Hashable, Verdict] = {doubt.key: Adopt(row.id) for doubt, row in zip(ordered, rows, strict=False)}
     rest = ordered[len(rows) :]
     unlisted = any(doubt.proven is not None for doubt in rest)
@@ -262,6 +272,8 @@ def _without_row(doubt: Doubt, view: View, *, unlisted: bool) -> Verdict:
         return Unknown((), "its tag is taken, so it landed, but the list of executions does not show it")
     if unlisted:
         return Unknown((), "the list of executions does not show a run that is known to exist")
+    if doubt.vague:
+        return Unknown((), "the list of executions shows no run of it, but when it was sent is known by our own clock only")
     again = doubt.again and doubt.last is not End.REFUSED
     if again and doubt.sends < view.max_sends:
         return SendAgain()

@@ -44,6 +44,9 @@ from maia_async.wire.bodies import decoded
 
 FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt
 LONGEST = 60.0  # seconds for which a gateway may hold a POST
+# Seconds by which the clock of a machine may have been set between two of its processes, for the window of a POST whose time is known by it
+# alone. More would take in the runs of others; a clock that was set by more is why an empty window proves nothing there.
+CLOCK_SLACK = 60.0
 
 
 class TriggerDesk:
@@ -150,6 +153,25 @@ class TriggerDesk:
             callback()
         else:
             lane.on_release(callback)
+
+    def has_room(self, key: LaneKey, most: float) -> bool:
+        """Whether a POST of this lane may be announced where at most so many of all that this client sends may be unacknowledged."""
+        lane = self._lanes.get(key)
+        return lane is None or lane.has_room(most)
+
+    def on_ease(self, key: LaneKey, callback: Callable[[], None]) -> None:
+        """Call back once, when there may be more room in this lane than now. It must not raise."""
+        self._lanes.of(key).on_ease(callback)
+
+    def announced(self, key: LaneKey) -> None:
+        """A journal is going to announce a POST of this lane."""
+        self._lanes.of(key).announced += 1
+
+    def acknowledged(self, key: LaneKey) -> None:
+        """The journal knows what came of it, or it will not be sent."""
+        lane = self._lanes.of(key)
+        lane.announced -= 1
+        lane.ease()
 
     # one request
 
@@ -277,16 +299,20 @@ class TriggerDesk:
 
     def _earlier(self, call: Call, earlier: Sent) -> Case:
         """The case of a request whose POST went out in another process. `settle` counts from now, unless that is known to be long ago."""
-        now, server_now = asyncio.get_running_loop().time(), self._exchange.server_time()
+        now, server_now = asyncio.get_running_loop().time(), self._exchange.server_date()
         if earlier.at is not None:
+            last = earlier.at if earlier.last is None else max(earlier.at, earlier.last)
             case = self._case(call, sent=now if server_now is None else now - (server_now - earlier.at), start=earlier.at)
-            case.ended = now if server_now is None else now - max(0.0, server_now - earlier.at - self._under_way)
+            case.ended = now if server_now is None else now - max(0.0, server_now - last - self._under_way)
             # A later run cannot be its, and in days others may have started many.
-            case.latest = int(earlier.at + self._under_way + self._patience.settle + MARGIN)
+            case.latest = int(last + self._under_way + self._patience.settle + MARGIN)
         elif earlier.wall is not None:
-            case = self._case(call, sent=now - (utc_now().timestamp() - earlier.wall) - self._under_way, start=None)
+            sent = now - max(0.0, utc_now().timestamp() - earlier.wall)
+            case = self._case(call, sent=sent - CLOCK_SLACK, start=None)
+            case.vague, case.closes = True, sent + self._under_way + self._patience.settle + MARGIN + CLOCK_SLACK
         else:
             raise MisuseError("Sent needs a time: `at` by the API's clock, or `wall` by the clock of the machine that sent it")
+        case.asked = now
         self.counts["in doubt"] += 1
         return case
 
@@ -325,6 +351,7 @@ class TriggerDesk:
             lane.leave(call.case)
         if lane.resolver is not None and not lane.cases and not lane.flying:
             lane.resolver.cancel()
+        lane.ease()
         if call.ended is not None:
             call.ended(call)
 

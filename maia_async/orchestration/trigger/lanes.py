@@ -41,11 +41,13 @@ LaneKey = tuple[str, str, str]
 class Sent:
     """When a POST went out, for `TriggerDesk.submit(earlier=…)`.
 
-    at: seconds since the epoch by the API's clock, as far as it was known. wall: the same by the clock of the machine that sent it.
+    at: seconds since the epoch by the API's clock, of its first POST, as far as it was known. last: the same of the last one, when it was
+    sent again. wall: by the clock of the machine that sent it.
     """
 
     at: float | None = None
     wall: float | None = None
+    last: float | None = None
 
 
 @define(eq=False)
@@ -55,6 +57,10 @@ class Case:
     sent: the loop's time of its first POST. start: the same by the API's clock, None while that has not told the time. ended: the loop's
     time at which the last POST of it failed that may have landed. last: how its last POST ended. latest: the API's second after which its
     run cannot have begun any more; None: open.
+
+    Of one that went out in an earlier process: asked: the loop's time since which it is looked for. vague: when it went out is known by our
+    own clock only, which may have been wrong; `closes` is then what `latest` is, by the loop's time. unread: it was given up because the
+    list could not be read, so that a later look may find it.
     """
 
     request: ExecutionRequest
@@ -65,6 +71,10 @@ class Case:
     verdict: asyncio.Future[Verdict]
     fly: Callable[[], None]
     latest: int | None = None
+    asked: float | None = None
+    vague: bool = False
+    closes: float | None = None
+    unread: bool = False
     sends: int = 1
     withdrawn: bool = False
     last: End = End.DOUBTED
@@ -76,7 +86,9 @@ class Case:
     def doubt(self) -> Doubt:
         """It as the decision takes it."""
         again = is_auto_tag(self.request.execution_tag) and not self.withdrawn
-        return Doubt(key=id(self), same_as=self.same_as, again=again, sends=self.sends, last=self.last, proven=self.proven)
+        return Doubt(
+            key=id(self), same_as=self.same_as, again=again, sends=self.sends, last=self.last, proven=self.proven, vague=self.vague
+        )
 
 
 @frozen
@@ -91,11 +103,15 @@ class GivenUp:
 
 @define(eq=False, slots=True)
 class Lane:
-    """One lane. `calls`: submitted and not over; `flying`: POSTs that are out. Held while `resolver` runs: no new POST goes out then."""
+    """One lane. `calls`: submitted and not over; `flying`: POSTs that are out. Held while `resolver` runs: no new POST goes out then.
+
+    announced: POSTs that journals have announced, and of which they do not know yet what came.
+    """
 
     name: LaneName
     calls: int = 0
     flying: int = 0
+    announced: int = 0
     resolver: asyncio.Task[None] | None = None
     known: dict[str, float] = field(factory=dict)  # keys of ids, with the loop's time at which their POST went out; oldest answer first
     cases: list[Case] = field(factory=list)
@@ -105,6 +121,7 @@ class Lane:
     _runs: dict[str, tuple[str, float]] = field(factory=dict)  # ids and times by AUTO tag, of requests that a journal holds
     _stirred: asyncio.Event | None = None
     _released: list[Callable[[], None]] = field(factory=list)
+    _eased: list[Callable[[], None]] = field(factory=list)
     _adds: int = 0
 
     @property
@@ -145,7 +162,8 @@ class Lane:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
-        return not (self.calls or self.held or self.cases or self.known or self._given_up or self._released)
+        waited_for = self._released or self._eased
+        return not (self.calls or self.announced or self.held or self.cases or self.known or self._given_up or waited_for)
 
     # in doubt
 
@@ -193,13 +211,13 @@ class Lane:
     def window(self, server_now: float, now: float) -> Window:
         """Where the runs of the requests in doubt may have begun."""
         starts = [server_now - (now - case.sent) if case.start is None else case.start for case in self.cases]
-        ends = [case.latest for case in self.cases]
+        ends = [case.latest if case.closes is None else int(server_now - (now - case.closes)) for case in self.cases]
         last = None if None in ends else max(end for end in ends if end is not None)
         return Window(first=int(min(starts) - MARGIN) if starts else int(server_now), last=last)
 
     def expected(self) -> list[str]:
         """Keys of ids of ours whose runs began in the window, so that a list that is not behind must show them."""
-        if not self.cases or any(case.latest is not None for case in self.cases):
+        if not self.cases or any(case.latest is not None or case.closes is not None for case in self.cases):
             return []
         first = min(case.sent for case in self.cases)
         return [known for known, sent in self.known.items() if sent >= first]
@@ -227,6 +245,21 @@ class Lane:
         """Let POSTs out again."""
         self.resolver = None
         waiting, self._released = self._released, []
+        for callback in waiting:
+            callback()
+        self.ease()
+
+    def has_room(self, most: float) -> bool:
+        """Whether another POST may be announced where at most so many may be unacknowledged, whoever's they are."""
+        return not self.held and self.announced < most and self.flying < most
+
+    def on_ease(self, callback: Callable[[], None]) -> None:
+        """Call back once, when a POST of it is over or acknowledged, or it is held no longer."""
+        self._eased.append(callback)
+
+    def ease(self) -> None:
+        """There may be room now."""
+        waiting, self._eased = self._eased, []
         for callback in waiting:
             callback()
 

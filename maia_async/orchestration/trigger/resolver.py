@@ -35,7 +35,8 @@ _FOR_GOOD: Final = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
 class Patience:
     """How long is waited, in seconds. `settle` as in TriggerPolicy.
 
-    unreachable: after which a list that fails is given up. attempt: what one POST may take.
+    unreachable: after which a list that fails is given up; it bounds the time for a POST of this process, and is that for one of an earlier
+    process. attempt: what one POST may take.
     """
 
     settle: float
@@ -113,7 +114,7 @@ class Resolver:
         return bool(self._lane.cases)
 
     async def _look(self, waited: float, *, settled: bool) -> tuple[View, Evidence]:
-        found, why = Look.NONE, ""
+        found, why, told = Look.NONE, "", self._server_now() is not None
         paused = False
         try:
             whole = await self._read(settled=settled)
@@ -123,8 +124,10 @@ class Resolver:
             found, why = Look.REFUSED if refused else Look.FAILED, str(error) or repr(error)
         else:
             found, why = (Look.WHOLE, "") if whole else (Look.PART, "it has too many rows, or pages that repeat")
-        if self._server_now() is None:
-            found, why = Look.REFUSED, "the API's answers carry no date"
+            if self._server_now() is None:
+                found, why = Look.DATELESS, "the API's answers carry no date"
+            elif not told:  # what was asked for is a window by our own clock, which may be wrong: the next look has the API's
+                found = Look.NONE
         self._count_pause(paused)
         patience, evidence = self._patience, self._evidence()
         candidates = evidence.candidates
@@ -135,7 +138,7 @@ class Resolver:
             look=found if settled else Look.NONE,
             waited=waited,
             settle=patience.settle,
-            patience=patience.unreadable + self._paused,
+            patience=self._patience_with(found) + self._paused,
             max_sends=patience.max_sends,
             why=why,
             latest=found,
@@ -148,6 +151,14 @@ class Resolver:
         if self._paused_at is not None:
             self._paused += now - self._paused_at
         self._paused_at = now if paused else None
+
+    def _patience_with(self, found: Look) -> float:
+        """How long after the last POST such looks are borne. Of an earlier process that may be long ago: there it counts from the first."""
+        cases, patience = self._lane.cases, self._patience.unreadable
+        asked = [case.asked for case in cases if case.asked is not None]
+        if found is not Look.FAILED or not asked:
+            return patience
+        return max(patience, max(asked) + self._patience.unreachable - max(case.ended for case in cases))
 
     async def _read(self, *, settled: bool) -> bool:
         """Read what the list shows; whether that is all that it holds."""
@@ -206,6 +217,7 @@ class Resolver:
             if isinstance(verdict, LookAgain) or case.verdict.done():  # done: its caller gave it up in this very step of the loop
                 continue
             lane.leave(case)
+            case.unread = isinstance(verdict, Unknown) and not verdict.final
             if isinstance(verdict, Adopt):
                 lane.know(verdict.execution_id, case.sent, _now())
             elif isinstance(verdict, SendAgain):
@@ -217,8 +229,9 @@ class Resolver:
         logger.error("the look-up of triggers in doubt failed", exc_info=error)
         for case in list(self._lane.cases):
             self._lane.leave(case)
+            case.unread = True
             if not case.verdict.done():
-                case.verdict.set_result(Unknown(case.candidates, f"the look-up failed: {error!r}"))
+                case.verdict.set_result(Unknown(case.candidates, f"the look-up failed: {error!r}", final=False))
 
 
 def _now() -> float:

@@ -10,28 +10,32 @@ from maia_async.orchestration.journal.rows import Resume, Row
 from maia_async.orchestration.journal.steps import Stage, Standing, may_end, may_intend, may_start
 
 ENDED = [state for state in OutcomeState if state.name not in {"NOT_STARTED", "UNKNOWN", "LEFT_RUNNING"}]
-# the row, then: intent with the same text, with another, started with the same id, with another, ended with the same id, with another
+# the row, then: intent with the same text, with another, started with the same id, with another, ended with the same id, with another,
+# ended as refused
 ROWS: list[tuple[Standing | None, str]] = [
-    (None, "yy nn yy"),
-    (Standing(Stage.PLANNED, text="same"), "yy nn yy"),
-    (Standing(Stage.INTENT, text="same"), "yn yy yy"),
-    (Standing(Stage.STARTED, None, "same", "same"), "nn yn yn"),
-    (Standing(Stage.DONE, OutcomeState.NOT_STARTED, None, "same"), "yy nn yy"),
-    (Standing(Stage.DONE, OutcomeState.UNKNOWN, None, "same"), "nn yy yy"),
-    (Standing(Stage.DONE, OutcomeState.LEFT_RUNNING, "same", "same"), "nn yn yn"),
-    *((Standing(Stage.DONE, state, "same", "same"), "nn nn nn") for state in ENDED),
+    (None, "yy nn yyy"),
+    (Standing(Stage.PLANNED, text="same"), "yy nn yyy"),
+    (Standing(Stage.INTENT, text="same"), "yn yy yyy"),
+    (Standing(Stage.INTENT, text="same", again=True), "yn yy yyn"),
+    (Standing(Stage.STARTED, None, "same", "same"), "nn yn ynn"),
+    (Standing(Stage.DONE, OutcomeState.NOT_STARTED, None, "same"), "yy nn yyy"),
+    (Standing(Stage.DONE, OutcomeState.UNKNOWN, None, "same"), "nn yy yyy"),
+    (Standing(Stage.DONE, OutcomeState.LEFT_RUNNING, "same", "same"), "nn yn ynn"),
+    *((Standing(Stage.DONE, state, "same", "same"), "nn nn nnn") for state in ENDED),
 ]
 
 
 @pytest.mark.parametrize(("found", "answers"), ROWS)
 def test_what_may_be_written_next(found: Standing | None, answers: str) -> None:
-    said = [rule(found, text) for rule in (may_intend, may_start, may_end) for text in ("same", "other")]
+    said = [rule(found, text) for rule in (may_intend, may_start) for text in ("same", "other")]
+    said += [may_end(found, text, OutcomeState.SUCCESS) for text in ("same", "other")]
+    said.append(may_end(found, None, OutcomeState.REJECTED) and may_end(found, None, OutcomeState.NOT_STARTED))
     assert said == [answer == "y" for answer in answers.replace(" ", "")]
 
 
 def test_a_known_id_is_not_forgotten_by_an_outcome() -> None:
-    assert not may_end(Standing(Stage.STARTED, None, "e-1"), None)
-    assert may_end(Standing(Stage.INTENT), None)
+    assert not may_end(Standing(Stage.STARTED, None, "e-1"), None, OutcomeState.UNKNOWN)
+    assert may_end(Standing(Stage.INTENT), None, OutcomeState.UNKNOWN)
 
 
 @pytest.mark.parametrize(

@@ -81,16 +81,17 @@ LAST = {"proven": End.PROVEN, "first": End.PROVEN, "held": End.HELD, "refused": 
 
 def doubts(*kinds: str, same: bool = True) -> list[Doubt]:
     """One for each kind: "auto", "own" (it must not be sent again), "spent" (sent too often), "proven" (by the 409 to its second POST),
-    "first" (the 409 came to its first), "held" and "refused" (its second POST was), "held own", "held spent".
+    "first" (the 409 came to its first), "held" and "refused" (its second POST was), "held own", "held spent", "vague".
     """  # noqa: D205 - the kinds are the summary
     return [
         Doubt(
             key=number,
             same_as="" if same else str(number),
             again="own" not in kind,
-            sends=5 if "spent" in kind else 1 if kind in {"auto", "own", "first"} else 2,
+            sends=5 if "spent" in kind else 1 if kind in {"auto", "own", "first", "vague"} else 2,
             last=LAST.get(kind.split()[0], End.DOUBTED),
             proven=1500 if kind in {"proven", "first"} else None,
+            vague=kind == "vague",
         )
         for number, kind in enumerate(kinds)
     ]
@@ -128,6 +129,7 @@ ONE, TWO = ["auto"], ["auto", "auto"]
     [
         # the look
         (view(Look.REFUSED), evidence(1), ONE, ["unknown r-0"]),
+        (view(Look.DATELESS), evidence(1), ONE, ["unknown r-0"]),
         (view(Look.NONE, waited=5), evidence(1), ONE, ["look"]),
         (view(Look.WHOLE, waited=14.9), evidence(1), ONE, ["look"]),
         (view(Look.FAILED), evidence(), ONE, ["look"]),
@@ -170,6 +172,8 @@ ONE, TWO = ["auto"], ["auto", "auto"]
         (view(), evidence(), ["refused", "held own", "held spent"], ["look"] * 3),
         (view(waited=59.9), evidence(), ["refused"], ["look"]),
         (view(waited=60), evidence(), ["refused", "held own", "held spent"], ["unknown "] * 3),
+        (view(), evidence(), ["vague"], ["unknown "]),
+        (view(), evidence(), ["vague", "auto"], ["unknown ", "again"]),
         # others before
         (view(), evidence(1, before=1), ONE, ["unknown r-0"]),
         # as many rows as requests, fewer, more
@@ -184,6 +188,8 @@ ONE, TWO = ["auto"], ["auto", "auto"]
         (view(), evidence(1), ["refused", "proven"], ["look", "r-0"]),
         (view(), evidence(2), ONE, ["unknown r-0 r-1"]),
         (view(), evidence(3), TWO, ["unknown r-0 r-1 r-2"] * 2),
+        (view(), evidence(1), ["vague"], ["r-0"]),
+        (view(), evidence(1), ["vague", "auto"], ["unknown ", "r-0"]),
         # proven by a 409
         (view(), evidence(1), ["proven"], ["r-0"]),
         (view(), evidence(1, end=1600), ["proven"], ["r-0"]),
@@ -194,6 +200,22 @@ ONE, TWO = ["auto"], ["auto", "auto"]
 )
 def test_each_line_of_the_table(seen: View, shown: Evidence, asked: list[str], expected: list[str]) -> None:
     assert words(decide(doubts(*asked), shown, seen)) == expected
+
+
+@pytest.mark.parametrize(
+    ("look", "shown", "final"),
+    [
+        (Look.REFUSED, evidence(), False),
+        (Look.DATELESS, evidence(), True),
+        (Look.FAILED, evidence(), False),
+        (Look.PART, evidence(), True),
+        (Look.WHOLE, evidence(1, before=1), True),
+    ],
+)
+def test_only_where_the_list_could_not_be_read_a_later_look_may_say_more(look: Look, shown: Evidence, final: bool) -> None:
+    (verdict,) = decide(doubts("auto"), shown, view(look, waited=60)).values()
+    assert isinstance(verdict, Unknown)
+    assert verdict.final is final
 
 
 @pytest.mark.parametrize(
@@ -225,7 +247,9 @@ def test_requests_that_were_given_up_count_too(count: int, given_up: list[str], 
 
 
 KINDS = st.lists(
-    st.sampled_from(["auto", "own", "proven", "spent", "first", "held", "refused", "held own", "held spent"]), min_size=1, max_size=6
+    st.sampled_from(["auto", "own", "proven", "spent", "first", "held", "refused", "held own", "held spent", "vague"]),
+    min_size=1,
+    max_size=6,
 )
 SHOWN = st.builds(
     evidence,
@@ -248,7 +272,7 @@ def test_what_holds_whatever_the_list_shows(kinds: list[str], shown: Evidence, s
     assert len(set(adopted)) == len(adopted), "two requests adopt one run"
     assert set(adopted) <= {row.id for row in shown.unexplained}
     again = [doubt for doubt in asked if isinstance(found[doubt.key], SendAgain)]
-    assert all(doubt.again and doubt.proven is None and doubt.sends < seen.max_sends for doubt in again)
+    assert all(doubt.again and not doubt.vague and doubt.proven is None and doubt.sends < seen.max_sends for doubt in again)
     assert not any(doubt.last is End.REFUSED for doubt in again)
     stand = [doubt for doubt in asked if isinstance(found[doubt.key], Stands)]
     assert all(doubt.proven is not None and doubt.sends == 1 for doubt in stand)

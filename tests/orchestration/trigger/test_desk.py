@@ -646,6 +646,48 @@ async def test_one_whose_time_is_known_by_another_clock_only_is_looked_up_from_t
     assert call.task.result() == mine
 
 
+@pytest.mark.parametrize("landed", [True, False])
+async def test_one_of_long_ago_by_another_clock_is_told_from_later_runs_and_its_absence_is_not_proven(
+    emulator: Emulator, landed: bool
+) -> None:
+    from maia_async.clock import utc_now
+
+    tag = f"maia-async-{'0' * 32}"
+    mine = foreign(emulator, started_ago=4999, execution_tag=tag) if landed else None
+    foreign(emulator, started_ago=3000)
+    async with client(emulator) as maia:
+        call = desk_of(maia).submit(maia.project().id, request(execution_tag=tag), earlier=Sent(wall=utc_now().timestamp() - 5000))
+        await asyncio.wait([call.task])
+    assert len(emulator.control.executions()) == 1 + landed
+    if landed:
+        assert call.task.result() == mine
+    else:
+        assert "our own clock only" in str(call.failure())
+
+
+@pytest.mark.parametrize("ahead", [300, -300, -7200])
+async def test_a_clock_that_was_set_since_it_was_sent_makes_no_second_run(emulator: Emulator, ahead: float) -> None:
+    from maia_async.clock import utc_now
+
+    tag = f"maia-async-{'0' * 32}"
+    foreign(emulator, started_ago=11, execution_tag=tag, status="SUCCESS")
+    async with client(emulator) as maia:
+        call = desk_of(maia).submit(maia.project().id, request(execution_tag=tag), earlier=Sent(wall=utc_now().timestamp() - 11 + ahead))
+        await asyncio.wait([call.task])
+    assert len(emulator.control.executions()) == 1
+
+
+async def test_one_that_was_sent_twice_may_have_landed_at_either_time(emulator: Emulator) -> None:
+    tag = f"maia-async-{'0' * 32}"
+    mine = foreign(emulator, started_ago=4000, execution_tag=tag)
+    foreign(emulator, started_ago=2000)
+    sent = Sent(at=emulator.control.now - 5000, last=emulator.control.now - 4001)
+    async with client(emulator) as maia:
+        call = desk_of(maia).submit(maia.project().id, request(execution_tag=tag), earlier=sent)
+        await asyncio.wait([call.task])
+    assert call.task.result() == mine
+
+
 async def test_one_of_an_earlier_process_must_say_its_tag_and_its_time(maia: Maia) -> None:
     with pytest.raises(MisuseError, match="tag"):
         desk_of(maia).submit("p", request(execution_tag=AUTO), earlier=Sent(at=1.0))
