@@ -48,8 +48,9 @@ def _has_content(path: Path) -> bool:
 def refuse_parts(found: JournalSummary, path: Path) -> None:
     """Raises UsageProblem when it does not hold its whole input."""
     if found.size is None or found.size != len(found.entries):
+        moved = "" if Path(f"{path}-wal").exists() else f" (if it was moved after a kill, put its {path.name}-wal beside it first)"
         raise UsageProblem(
-            f"{path}: its input had not been read to its end, and it holds {len(found.entries)} of its rows only",
+            f"{path}: its input had not been read to its end, and it holds {len(found.entries)} of its rows only{moved}",
             f"go on with the input that it was made from: {command_line(path, ())} FILE",
         )
 
