@@ -16,7 +16,7 @@ What the list shows for the POSTs of one lane that are in doubt (`decide`), the 
 landed have ended `waited` seconds ago; a look counts when it was asked for after `settle`. n: the requests in doubt, and those that were
 given up in the last half hour; k: unexplained rows. again: AUTO, not withdrawn, not REFUSED, sent fewer than `max_sends` times, and not
 vague: when that one went out is known by a clock only that may have been wrong, so that its row may be anywhere. UNKNOWN of a list that
-could not be read is not final.
+could not be read, or may still come to show it, is not final.
 
     the look          the rows                                             verdict for each
     whole, any        none of them, and the first POST of one PROVEN was   it STANDS, at once: the tag is taken, by a run that is not ours
@@ -29,7 +29,8 @@ could not be read is not final.
     whole             ids of ours are missing, or fewer rows than PROVEN   LOOK_AGAIN until 4 settle; then UNKNOWN, all rows, if ids miss
     whole             some in another spelling                             UNKNOWN, all rows
     whole             k = 0, another                                       again: SEND_AGAIN, unless one is PROVEN; else as below
-    whole             k = 0, not again, the last POST HELD or REFUSED      LOOK_AGAIN until 4 settle, then UNKNOWN, none
+    whole             k = 0, not again, the last POST HELD or REFUSED      LOOK_AGAIN until 4 settle, then UNKNOWN, none; of REFUSED or
+                                                                           PROVEN ones not final
     whole             k = 0, not again                                     UNKNOWN, none
     whole             others ran it in the 20 minutes before               UNKNOWN, all rows
     whole             not all n are equal                                  UNKNOWN, all rows
@@ -269,7 +270,7 @@ def _paired(doubts: Sequence[Doubt], rows: Sequence[Row], view: View) -> dict[Ha
 
 def _without_row(doubt: Doubt, view: View, *, unlisted: bool) -> Verdict:
     if doubt.proven is not None:
-        return Unknown((), "its tag is taken, so it landed, but the list of executions does not show it")
+        return Unknown((), "its tag is taken, so it landed, but the list of executions does not show it", final=False)
     if unlisted:
         return Unknown((), "the list of executions does not show a run that is known to exist")
     if doubt.vague:
@@ -280,7 +281,8 @@ def _without_row(doubt: Doubt, view: View, *, unlisted: bool) -> Verdict:
     if doubt.turned_away and view.patient_with_lag:
         return LookAgain()
     if doubt.last is End.REFUSED:
-        return Unknown((), "that answers a later POST of it: an earlier one may have landed, and the list of executions shows no run of it")
+        reason = "that answers a later POST of it: an earlier one may have landed, and the list of executions shows no run of it"
+        return Unknown((), reason, final=False)
     if not again:
         return Unknown((), "the list of executions shows no run of it, and it may not be sent again")
     return Unknown((), f"it was sent {doubt.sends} times, no answer came, and the list of executions shows no run of it")

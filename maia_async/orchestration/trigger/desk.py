@@ -32,8 +32,9 @@ from maia_async.models import AUTO, ExecutionRequest
 from maia_async.models.request import is_auto_tag
 from maia_async.observers import Observers
 from maia_async.orchestration.trigger.call import Call, Held, LaneHeld, Withdrawn
+from maia_async.orchestration.trigger.cases import earlier_case, new_case
 from maia_async.orchestration.trigger.decision import Adopt, End, SendAgain, Stands, Unknown, Verdict, end_of
-from maia_async.orchestration.trigger.lanes import MARGIN, Case, Lane, LaneKey, Lanes, Sent, key_of, sameness
+from maia_async.orchestration.trigger.lanes import Case, Lane, LaneKey, Lanes, Sent, key_of
 from maia_async.orchestration.trigger.lookup import Lookup
 from maia_async.orchestration.trigger.resolver import Patience, Resolver
 from maia_async.orchestration.trigger.siblings import siblings_at
@@ -44,9 +45,6 @@ from maia_async.wire.bodies import decoded
 
 FRESH = 10.0  # seconds by which `Sent` may precede its POST: who writes it down for another process renews it before a later attempt
 LONGEST = 60.0  # seconds for which a gateway may hold a POST
-# Seconds by which the clock of a machine may have been set between two of its processes, for the window of a POST whose time is known by it
-# alone. More would take in the runs of others; a clock that was set by more is why an empty window proves nothing there.
-CLOCK_SLACK = 60.0
 
 
 class TriggerDesk:
@@ -140,19 +138,6 @@ class TriggerDesk:
     def closed(self) -> bool:
         """Whether the client is being closed: what is in doubt then was not looked for to the end."""
         return self._closed
-
-    def lane_is_held(self, key: LaneKey) -> bool:
-        """Whether new POSTs of this lane wait for others to be found."""
-        lane = self._lanes.get(key)
-        return lane is not None and lane.held
-
-    def on_release(self, key: LaneKey, callback: Callable[[], None]) -> None:
-        """Call back once, when this lane is held no longer; at once when it is not. It must not raise."""
-        lane = self._lanes.get(key)
-        if lane is None or not lane.held:
-            callback()
-        else:
-            lane.on_release(callback)
 
     def has_room(self, key: LaneKey, most: float) -> bool:
         """Whether a POST of this lane may be announced where at most so many of all that this client sends may be unacknowledged."""
@@ -269,7 +254,7 @@ class TriggerDesk:
         if case is None:
             self.counts["in doubt"] += 1
             gone, call.gone = call.gone, None
-            call.case = case = self._case(call, sent=gone.sent if gone else call.sent, start=gone.start if gone else sent)
+            call.case = case = new_case(call, sent=gone.sent if gone else call.sent, start=gone.start if gone else sent)
             case.sends += gone is not None
         else:
             case.sends += 1
@@ -284,37 +269,9 @@ class TriggerDesk:
         call.land()
         return case
 
-    def _case(self, call: Call, *, sent: float, start: float | None) -> Case:
-        loop = asyncio.get_running_loop()
-        return Case(
-            request=call.request,
-            same_as=sameness(call.request),
-            sent=sent,
-            start=start,
-            ended=loop.time(),
-            verdict=loop.create_future(),
-            fly=call.fly,
-            withdrawn=call.withdrawn is not None,
-        )
-
     def _earlier(self, call: Call, earlier: Sent) -> Case:
-        """The case of a request whose POST went out in another process. `settle` counts from now, unless that is known to be long ago."""
-        now, server_now = asyncio.get_running_loop().time(), self._exchange.server_date()
-        if earlier.at is not None:
-            last = earlier.at if earlier.last is None else max(earlier.at, earlier.last)
-            case = self._case(call, sent=now if server_now is None else now - (server_now - earlier.at), start=earlier.at)
-            case.ended = now if server_now is None else now - max(0.0, server_now - last - self._under_way)
-            # A later run cannot be its, and in days others may have started many.
-            case.latest = int(last + self._under_way + self._patience.settle + MARGIN)
-        elif earlier.wall is not None:
-            sent = now - max(0.0, utc_now().timestamp() - earlier.wall)
-            case = self._case(call, sent=sent - CLOCK_SLACK, start=None)
-            case.vague, case.closes = True, sent + self._under_way + self._patience.settle + MARGIN + CLOCK_SLACK
-        else:
-            raise MisuseError("Sent needs a time: `at` by the API's clock, or `wall` by the clock of the machine that sent it")
-        case.asked = now
         self.counts["in doubt"] += 1
-        return case
+        return earlier_case(call, earlier, server_now=self._exchange.server_date(), under_way=self._under_way, settle=self._patience.settle)
 
     def _look_up(self, lane: Lane, case: Case) -> None:
         lane.add(case)
