@@ -25,6 +25,7 @@ from weakref import ref
 from attrs import define, field, frozen
 
 from maia_async.config import is_loopback
+from maia_async.models.request import is_auto_tag
 from maia_async.orchestration.trigger.evidence import LaneName
 from maia_async.orchestration.trigger.spelling import Spelling, place_of, spelling_of
 from maia_async.wire import codec
@@ -89,6 +90,8 @@ class Siblings:
         now = asyncio.get_running_loop().time()
         flying = 0
         doubts: list[str] = []
+        # The same request, of a journal that is resumed beside the client that lost it.
+        same = {case.request.execution_tag for case in lane.cases if is_auto_tag(case.request.execution_tag)}
         for lanes in self._all():
             for other in lanes.every():
                 given_up = other.given_up(now)
@@ -96,7 +99,8 @@ class Siblings:
                     continue
                 if not lanes.is_over():
                     flying += other.flying
-                    doubts += [f"looked for elsewhere: {id(case)}" for case in list(other.cases)]
+                    rest = [case for case in list(other.cases) if case.request.execution_tag not in same]
+                    doubts += [f"looked for elsewhere: {id(case)}" for case in rest]
                 doubts += given_up
         return Others(flying, tuple(doubts))
 

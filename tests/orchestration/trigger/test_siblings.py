@@ -196,6 +196,10 @@ async def test_what_others_see_of_a_client_open_over_and_closed() -> None:
     seen = here.others(lane)
     assert (seen.flying, len(seen.doubts)) == (2, 2)
     assert here.knows("id1")
+    again = request().with_tag()
+    for lanes in (lane, other):  # one request of a journal, which two clients look for
+        lanes.cases.append(Case(again, "same", 0.0, None, 0.0, asyncio.get_running_loop().create_future(), lambda: None))
+    assert len(here.others(lane).doubts) == 2
     over = True
     assert (here.others(lane).flying, len(here.others(lane).doubts)) == (0, 1)
     here.leave(theirs)
