@@ -55,17 +55,25 @@ class Kill:
     seconds: float | None = None
     seed: int = 0
 
+    @staticmethod
+    def turn(number: int) -> str | None:
+        """The event of the kill with this number."""
+        return None if number % 4 == 3 else EVENTS[(number - number // 4) % len(EVENTS)]
+
     @classmethod
-    def drawn(cls, dice: random.Random, number: int, *, doubts: bool) -> Kill:
+    def drawn(cls, dice: random.Random, number: int, *, doubts: bool, again: bool) -> Kill:
         """The kill with this number: every fourth at any time, the others at each event in turn; soon, so that there is something left.
 
         doubts: whether the process will find POSTs to look up. Some events happen only then; and its first POSTs come only after that.
+        again: whether one of them has not landed, and the turn of such a kill has come.
         """
-        event = None if number % 4 == 3 else EVENTS[(number - number // 4) % len(EVENTS)]
-        if event in {"looking", "again"} and not doubts:
+        event = cls.turn(number)
+        if again:
+            event = "again"
+        elif event == "again" or (event == "looking" and not doubts):
             event = "asked"
         # A POST goes out again only after the looks for it; longer, and the batch would be over before fifty kills.
-        soon = 1.2 if event == "again" else 0.6
+        soon = 1.0 if event == "again" else 0.6
         seconds = SETTLE * doubts + (soon if event else dice.uniform(-SETTLE * doubts, 0.3))
         return cls(event=event, count=dice.randint(1, RARE.get(event or "", 8)), seconds=seconds, seed=dice.randrange(2**32))
 
@@ -115,10 +123,13 @@ def killed(folder: Path, *, count: int, pipelines: int, kills: int, seed: int, s
     journal = folder / "journal.db"
     with served(pipelines, seed) as (base_url, door):
         job = {"base_url": base_url, "journal": str(journal), "count": count, "pipelines": pipelines, "sized": sized}
-        doubts, ended = False, False
+        doubts, lost, ended, wanted = False, False, False, 0
         while found.kills < kills and not ended:
-            ended = _drive(job, Kill.drawn(dice, found.processes, doubts=doubts), found)
-            doubts = _look(journal, door, found)
+            wanted += Kill.turn(found.processes) == "again"
+            again = lost and wanted > 0  # in its turn there may be nothing that did not land: then it is the next one's
+            wanted -= again
+            ended = _drive(job, Kill.drawn(dice, found.processes, doubts=doubts, again=again), found)
+            doubts, lost = _look(journal, door, found)
         if not _drive(job, Kill(), found):
             raise AssertionError("a process that nobody kills has not come to its end")
         found.runs = _ask(door, "/executions")
@@ -174,13 +185,13 @@ def _drive(job: dict[str, Any], kill: Kill, found: Killed) -> bool:
     return ended
 
 
-def _look(journal: Path, door: str, found: Killed) -> bool:
-    """What the kill has left, the journal's rows beside the server's runs; whether there are POSTs to look up."""
+def _look(journal: Path, door: str, found: Killed) -> tuple[bool, bool]:
+    """What the kill has left, the journal's rows beside the server's runs; whether there are POSTs to look up, and some did not land."""
     from maia_async import journal_summary
 
     if not journal.exists():
         found.left["no journal"] += 1
-        return False
+        return False, False
     landed = {run["execution_tag"] for run in _ask(door, "/executions")}
     entries = asyncio.run(journal_summary(journal)).entries
     for entry in entries:
@@ -188,7 +199,8 @@ def _look(journal: Path, door: str, found: Killed) -> bool:
             found.left["INTENT, landed" if entry.execution_tag in landed else "INTENT, not landed"] += 1
         elif entry.state == "STARTED":
             found.left["STARTED"] += 1
-    return any(entry.state == "INTENT" for entry in entries)
+    tags = [entry.execution_tag for entry in entries if entry.state == "INTENT"]
+    return bool(tags), any(tag not in landed for tag in tags)
 
 
 @contextmanager
