@@ -197,8 +197,9 @@ def decide(doubts: Sequence[Doubt], evidence: Evidence, view: View, *, given_up:
     """The second table. `given_up`: `same_as` of requests of this lane whose fate was never found out."""
     if view.latest is Look.WHOLE and not evidence.candidates and not evidence.missing:
         standing: dict[Hashable, Verdict] = {doubt.key: Stands() for doubt in doubts if doubt.is_conflict}
+        rest = [doubt for doubt in doubts if doubt.key not in standing]
         if standing:
-            return {doubt.key: standing.get(doubt.key, LookAgain()) for doubt in doubts}
+            return {**standing, **decide(rest, evidence, view, given_up=given_up)}
     lane_wide = _unreadable(evidence, view) or _behind(doubts, evidence, view) or _ambiguous(doubts, evidence, given_up)
     if lane_wide is not None:
         return {doubt.key: lane_wide for doubt in doubts}
