@@ -125,6 +125,12 @@ class Process:
         if self._maia is not None:
             self._maia.project().runtime.exchange.session.send = never  # type: ignore[method-assign]  # that is the cut
 
+    async def kill_with(self, runs: int, into: Path) -> Path:
+        """`kill`, a second after the server has so many runs."""
+        await until(lambda: len(self.emulator.control.executions()) == runs)
+        await asyncio.sleep(1)
+        return self.kill(into)
+
     def kill(self, into: Path) -> Path:
         """The journal as it is now; the process is dead to the world."""
         self.cut()

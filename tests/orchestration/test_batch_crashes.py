@@ -97,9 +97,7 @@ async def test_our_own_clock_is_not_taken_for_the_apis(
     Wall(monkeypatch).ahead = ahead
     emulator.control.add_fault(lost(1, kind="silence", landed=True))
     async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as process:
-        await until(lambda: len(emulator.control.executions()) == 2)
-        await asyncio.sleep(1)
-        left = process.kill(tmp_path / "left")
+        left = await process.kill_with(2, tmp_path / "left")
         await asyncio.sleep(10)
         outcomes = await resumed(emulator, left)
     assert runs_of(emulator) == {"0": 1, "1": 1}
@@ -114,9 +112,7 @@ async def test_a_clock_that_is_put_right_before_the_resume(
     wall.ahead = back
     emulator.control.add_fault(lost(0, kind="silence", landed=True))
     async with Process(emulator, rows(1, "a"), tmp_path / "j.db") as process:
-        await until(lambda: len(emulator.control.executions()) == 1)
-        await asyncio.sleep(1)
-        left = process.kill(tmp_path / "left")
+        left = await process.kill_with(1, tmp_path / "left")
         await asyncio.sleep(10)
         wall.ahead = 0
         outcomes = await resumed(emulator, left)
@@ -131,9 +127,7 @@ async def test_resumed_an_hour_later_when_others_have_run_it_meanwhile(
     Wall(monkeypatch)
     emulator.control.add_fault(lost(row, kind="silence", landed=True))
     async with Process(emulator, rows(2, "a"), tmp_path / "j.db") as process:
-        await until(lambda: len(emulator.control.executions()) == row + 1)
-        await asyncio.sleep(1)
-        left = process.kill(tmp_path / "left")
+        left = await process.kill_with(row + 1, tmp_path / "left")
         await asyncio.sleep(1800)
         emulator.control.add_execution("a", trigger="API", duration=5)
         await asyncio.sleep(1800)
@@ -147,9 +141,7 @@ async def test_resumed_an_hour_later_when_others_have_run_it_meanwhile(
 async def killed_with_one_in_doubt(emulator: Emulator, tmp_path: Path) -> Path:
     emulator.control.add_fault(lost(0, kind="silence", landed=True))
     async with Process(emulator, rows(1, "a"), tmp_path / "j.db") as process:
-        await until(lambda: len(emulator.control.executions()) == 1)
-        await asyncio.sleep(1)
-        left = process.kill(tmp_path / "left")
+        left = await process.kill_with(1, tmp_path / "left")
         await asyncio.sleep(10)
     return left
 

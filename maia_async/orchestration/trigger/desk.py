@@ -102,7 +102,8 @@ class TriggerDesk:
         self._owner.home.check()
         lane = self._lanes.of(key_of(project_id, request))
         call = Call(project_id, request.with_tag(), lane, self._exchange, ended, announce, gives_back)
-        call.gone = self._siblings.take_back(call.request.execution_tag)
+        if request.execution_tag is not AUTO:  # a tag that is new was given up by nobody, and every lane would be asked for it
+            call.gone = self._siblings.take_back(request.execution_tag)
         if earlier is not None:
             if request.execution_tag is AUTO:
                 raise MisuseError("a request that was sent before must have the tag that it was sent with")
